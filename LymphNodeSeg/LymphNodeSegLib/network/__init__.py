@@ -1,0 +1,1 @@
+"""Fusion into the network's input, ERU-Net, model files, inference."""

@@ -1,0 +1,1 @@
+"""Probability to separate nodes; their measurement and reading."""

@@ -1,0 +1,1 @@
+"""Table, report, RTSTRUCT, DICOM SEG and SR."""

@@ -1,0 +1,1 @@
+"""MRML nodes, on Slicer and on slicer-core alike; no Qt."""
