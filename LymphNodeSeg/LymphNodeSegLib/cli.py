@@ -1,0 +1,316 @@
+"""The command line. Research use only; not a medical device.
+
+Exit codes: 0 done (no node found included), 2 the input can't be used, 3 cancelled, 1 a defect.
+Slow packages are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Callable, NoReturn, Optional
+
+import typer
+
+from . import __version__
+from .errors import Cancelled, InputError
+from .settings import DEVICES, REGISTRATIONS, Settings
+
+if TYPE_CHECKING:
+    from .progress import Progress
+
+NOTICE = "Research use only. Not a medical device."
+DONE, DEFECT, UNUSABLE, CANCELLED = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="lymphnodeseg",
+    help=f"Pelvic lymph nodes from T2- and diffusion-weighted MRI. {NOTICE}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Device = Enum("Device", {name: name for name in DEVICES}, type=str)  # type: ignore[misc]
+RegistrationMethod = Enum("RegistrationMethod", {name: name for name in REGISTRATIONS}, type=str)  # type: ignore[misc]
+
+
+class ProgressKind(str, Enum):
+    """How progress is shown."""
+
+    BAR = "bar"
+    JSON = "json"
+    NONE = "none"
+
+
+class Format(str, Enum):
+    """DICOM objects that a segmentation can be exported to."""
+
+    RTSTRUCT = "rtstruct"
+    SEG = "seg"
+    SR = "sr"
+
+
+class Difficulty(str, Enum):
+    """The two fixed mixtures of synthetic pelvises."""
+
+    STANDARD = "standard"
+    HARD = "hard"
+
+
+class ImageFormat(str, Enum):
+    """How a phantom is written."""
+
+    NRRD = "nrrd"
+    DICOM = "dicom"
+
+
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the results; made if it does not exist.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """Say what is wrong in one line and leave."""
+    print("lymphnodeseg: " + " ".join(text.split()), file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn the exceptions that a user should read into one line and the exit code of the contract."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            fail(str(error), UNUSABLE)
+        except (Cancelled, KeyboardInterrupt):
+            fail("cancelled; nothing was written.", CANCELLED)
+        except MemoryError:
+            fail("not enough memory for these images: close other programs or crop the images.", UNUSABLE)
+
+    return wrapper
+
+
+@contextmanager
+def shown(kind: ProgressKind) -> Iterator[Progress]:
+    """Progress as the user wants it; Ctrl-C or SIGTERM ends the run at its next step, a second one at once."""
+    asked = False
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        if kind is ProgressKind.BAR:
+            from .console import TerminalBar
+
+            with TerminalBar(lambda: asked) as bar:
+                yield bar
+        else:
+            from .progress import JsonLines, Quiet
+
+            yield JsonLines(sys.stdout, lambda: asked) if kind is ProgressKind.JSON else Quiet(lambda: asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        print(f"lymphnodeseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+@app.command()
+@with_exit_codes
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the study and the results.")] = Path("demo"),
+    progress: Annotated[ProgressKind, typer.Option(help="How progress is shown.")] = ProgressKind.BAR,
+) -> None:
+    """Make a synthetic pelvis as a DICOM study, find its nodes, and compare them with the truth."""
+    from .demo import run_demo
+
+    with shown(progress) as watcher:
+        lines = run_demo(out, watcher)
+    print("\n".join(lines))
+
+
+@app.command()
+@with_exit_codes
+def series(
+    study_dir: Annotated[Path, typer.Argument(help="Folder, DICOMDIR or .zip of a DICOM study.")],
+    as_json: AsJson = False,
+) -> None:
+    """List the series of a study, and which of them would be used."""
+    from .images.choose import choose_series, series_as_dict
+    from .images.study import scan_study
+    from .text_tables import series_table
+
+    found = scan_study(study_dir)
+    try:
+        choice, problem = choose_series(found), ""
+    except InputError as error:
+        choice, problem = None, str(error)
+    if as_json:
+        print(json.dumps(series_as_dict(found, choice), indent=1, ensure_ascii=False))
+    else:
+        print(series_table(found, choice))
+    if problem:
+        raise InputError(problem)
+
+
+@app.command()
+@with_exit_codes
+def segment(
+    out: OutFolder,
+    study: Annotated[
+        Optional[Path], typer.Option(help="Folder, DICOMDIR or .zip of a DICOM study.", show_default=False)
+    ] = None,
+    t2: Annotated[
+        Optional[Path], typer.Option(help="T2-weighted image: a file or a folder of one DICOM series.")
+    ] = None,
+    dwi: Annotated[Optional[Path], typer.Option(help="Diffusion-weighted image, likewise.")] = None,
+    adc: Annotated[Optional[Path], typer.Option(help="ADC map, likewise.")] = None,
+    model: Annotated[
+        str, typer.Option(help="Name of a bundled model, or a TorchScript file.", show_default="bundled")
+    ] = "",
+    trust_model: Annotated[
+        bool, typer.Option("--trust-model", help="Run a model file that is not listed: it is code.")
+    ] = False,
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,  # type: ignore[attr-defined]
+    registration: Annotated[
+        RegistrationMethod, typer.Option(help="How far DWI may be moved to fit the T2.")
+    ] = RegistrationMethod.deformable,  # type: ignore[attr-defined]
+    suspicious_mm: Annotated[float, typer.Option(help="Short axis from which a node counts as enlarged.")] = 10.0,
+    progress: Annotated[ProgressKind, typer.Option(help="How progress is shown.")] = ProgressKind.BAR,
+) -> None:
+    """Find, separate and measure the lymph nodes of one study."""
+    from . import pipeline
+    from .text_tables import node_table
+
+    settings = Settings(
+        model=model,
+        device=device.value,
+        registration=registration.value,
+        suspicious_mm=suspicious_mm,
+        trust_unlisted_model=trust_model,
+    )
+    job = pipeline.Job(out=out, study=study, t2=t2, dwi=dwi, adc=adc, settings=settings)
+    with shown(progress) as watcher:
+        reading = pipeline.segment(job, watcher)
+    if progress is ProgressKind.JSON:
+        print(json.dumps({"event": "result", "out": str(out), "nodes": len(reading.nodes)}))
+        return
+    print(node_table(reading.nodes))
+    print(f"Report: {out / 'report.html'}")
+    print(f"{reading.model.notice} {NOTICE}")
+
+
+@app.command()
+@with_exit_codes
+def measure(
+    segmentation: Annotated[Path, typer.Argument(help=".seg.nrrd, label map, DICOM RTSTRUCT or SEG.")],
+    image: Annotated[
+        Optional[Path], typer.Option(help="T2 image: the grid of an RTSTRUCT or SEG, and hints from its signal.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the nodes of a segmentation."""
+    from .nodes.measure import measure_nodes
+    from .outputs.table import measurements_as_dict
+    from .text_tables import node_table
+
+    t2 = _read_optional_image(image)
+    masks = _read_segmentation(segmentation, t2)
+    same_grid = t2 is not None and t2.geometry.is_close(masks.labels.geometry)
+    nodes = measure_nodes(masks.labels, t2=t2 if same_grid else None, ids=masks.ids)
+    print(json.dumps(measurements_as_dict(nodes), indent=1) if as_json else node_table(nodes))
+
+
+@app.command()
+@with_exit_codes
+def export(
+    segmentation: Annotated[Path, typer.Argument(help=".seg.nrrd, label map, DICOM RTSTRUCT or SEG.")],
+    reference: Annotated[Path, typer.Option(help="Folder of the DICOM series the segmentation belongs to.")],
+    output_format: Annotated[Format, typer.Option("--format", help="What to write.")],
+    out: Annotated[Path, typer.Option("--out", help="The DICOM file to write.")],
+) -> None:
+    """Write a segmentation as DICOM that refers to the original series."""
+    from .export import export_segmentation
+
+    export_segmentation(segmentation, reference, output_format.value, out)
+    print(out)
+
+
+@app.command()
+@with_exit_codes
+def phantom(
+    out: OutFolder,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pelvis.")] = 0,
+    difficulty: Annotated[Difficulty, typer.Option(help="Mixture of anatomies and artifacts.")] = Difficulty.STANDARD,
+    image_format: Annotated[ImageFormat, typer.Option("--format", help="Files to write.")] = ImageFormat.NRRD,
+) -> None:
+    """Make a synthetic pelvis with known lymph nodes."""
+    from .phantom import make_phantom, write_dicom, write_nrrd
+
+    write = write_dicom if image_format is ImageFormat.DICOM else write_nrrd
+    write(make_phantom(seed, difficulty.value), out)
+    print(out)
+
+
+@app.command()
+@with_exit_codes
+def evaluate(
+    prediction: Annotated[Path, typer.Argument(help=".seg.nrrd, label map, DICOM RTSTRUCT or SEG.")],
+    truth: Annotated[Path, typer.Argument(help="The same kinds.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare a segmentation with the truth."""
+    from .nodes.evaluation import evaluate as compare_masks
+    from .text_tables import evaluation_table
+
+    truth_masks = _read_segmentation(truth, None)
+    prediction_masks = _read_segmentation(prediction, truth_masks.labels)
+    result = compare_masks(prediction_masks.labels, truth_masks.labels)
+    print(json.dumps(result, indent=1) if as_json else evaluation_table(result))
+
+
+def _read_optional_image(path: Optional[Path]) -> Any:
+    from .images.files import read_image
+
+    return read_image(path, "T2") if path is not None else None
+
+
+def _read_segmentation(path: Path, grid: Any) -> Any:
+    from .outputs.segmentation_files import read_segmentation
+
+    return read_segmentation(path, grid)
+
+
+def main() -> None:
+    """Entry point of the ``lymphnodeseg`` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

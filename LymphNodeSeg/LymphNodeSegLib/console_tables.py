@@ -1,0 +1,78 @@
+"""Tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from .images.choose import Choice
+    from .images.series import Series
+    from .nodes.node import Node
+
+
+def print_nodes(nodes: Sequence[Node]) -> None:
+    """The measured nodes, one a line, and their count by size class."""
+    if not nodes:
+        print("No lymph node found.")
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("node")
+    for name in ("short mm", "long mm", "axial short", "volume mm3", "mean ADC", "confidence"):
+        table.add_column(name, justify="right")
+    table.add_column("size class")
+    for node in nodes:
+        table.add_row(
+            node.id,
+            number(node.short_axis_mm, 1),
+            number(node.long_axis_mm, 1),
+            number(node.axial_short_axis_mm, 1),
+            number(node.volume_mm3, 0),
+            number(node.mean_adc_um2_s, 0),
+            number(node.confidence, 2),
+            node.size_class,
+        )
+    Console().print(table)
+    classes = [node.size_class for node in nodes if node.size_class]
+    counts = ", ".join(f"{classes.count(name)} {name}" for name in dict.fromkeys(classes))
+    print(f"{len(nodes)} lymph node{'s' if len(nodes) > 1 else ''}" + (f": {counts}" if counts else ""))
+
+
+def print_series(series: Sequence[Series], choice: Optional[Choice]) -> None:
+    """The series of a study; those that would be used are marked."""
+    chosen = {choice.t2.uid, choice.dwi.uid, choice.adc.uid if choice.adc else ""} if choice else set()
+    table = Table(box=None, pad_edge=False)
+    for name in ("used", "role", "plane", "b-values", "files", "description", "problem"):
+        table.add_column(name)
+    for one in series:
+        table.add_row(
+            "*" if one.uid in chosen else "",
+            one.role,
+            one.plane,
+            " ".join(f"{b:g}" for b in one.b_values),
+            str(one.files),
+            one.description,
+            one.problem or "",
+        )
+    Console(markup=False).print(table)
+    if choice:
+        print("\n".join(choice.reasons))
+
+
+def print_evaluation(result: Mapping[str, Any]) -> None:
+    """The figures of a comparison, nested ones indented."""
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            print(f"{name}:")
+            for key, inner in value.items():
+                print(f"  {key}: {number(inner, 3) if isinstance(inner, float) else inner}")
+        else:
+            print(f"{name}: {number(value, 3) if isinstance(value, float) else value}")
+
+
+def number(value: Optional[float], digits: int) -> str:
+    """A figure with so many digits behind the point, or a dash."""
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,162 @@
+"""The folder a run writes into: its files appear all at once or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Optional
+
+from .errors import InputError
+
+RESULT_FILES = (
+    "segmentation.seg.nrrd",
+    "measurements.csv",
+    "measurements.json",
+    "dwi_registered.nrrd",
+    "registration.tfm",
+    "probability.nrrd",
+    "fused.nrrd",
+    "report.html",
+    "scene.mrb",
+    "run.json",
+    "rtstruct.dcm",
+    "seg.dcm",
+    "sr.dcm",
+)
+RECORD = "run.json"
+SEGMENTATION = "segmentation.seg.nrrd"
+
+
+class ResultFolder:
+    """Collects a run's files beside the target and moves them in when the run succeeded.
+
+    Use as a context manager: write into `staging`, then call `publish`. Leaving without publishing
+    removes the staging folder and every parent folder that was made for it. Files in the target that
+    are no results stay; results of an earlier run are replaced, unless the segmentation was edited.
+
+    Args:
+        target: The folder the user named. It need not exist.
+
+    Raises:
+        InputError: the folder cannot be written to, or holds a segmentation edited since its run.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target.absolute()
+        self._made_parents: list[Path] = []
+        self._published = False
+
+    def __enter__(self) -> ResultFolder:
+        if self.target.exists() and not self.target.is_dir():
+            raise InputError(f"--out {self.target} is a file: name a folder.")
+        refuse_edited(self.target)
+        try:
+            self._make_parents()
+            if self.target.exists() and not os.access(self.target, os.W_OK | os.X_OK):
+                raise PermissionError
+            self.staging = Path(tempfile.mkdtemp(prefix=".lymphnodeseg-", dir=self.target.parent))
+        except OSError as error:
+            self._remove_made_parents()
+            raise InputError(
+                f"The output folder {self.target} can't be written to ({error.strerror or 'permission denied'}): "
+                "choose another."
+            ) from None
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        shutil.rmtree(self.staging, ignore_errors=True)
+        if not self._published:
+            self._remove_made_parents()
+
+    def publish(self) -> None:
+        """Move the collected files to the target; on any failure the target is as it was."""
+        try:
+            if self.target.exists():
+                self._replace_results()
+            else:
+                self.staging.chmod(0o777 & ~_umask())
+                self.staging.rename(self.target)
+        except OSError as error:
+            raise InputError(
+                f"The results could not be moved to {self.target} ({error.strerror}): choose another folder."
+            ) from None
+        self._published = True
+
+    def _replace_results(self) -> None:
+        """Swap earlier results for the new ones, keeping the old until every new one is in place."""
+        old = self.staging / ".old"
+        old.mkdir()
+        new = [path for path in self.staging.iterdir() if path != old]
+        moved_out: list[Path] = []
+        moved_in: list[Path] = []
+        try:
+            for name in RESULT_FILES:
+                if (self.target / name).exists():
+                    (self.target / name).rename(old / name)
+                    moved_out.append(old / name)
+            for path in new:
+                path.rename(self.target / path.name)
+                moved_in.append(self.target / path.name)
+        except OSError:
+            for path in moved_in:
+                path.unlink()
+            for path in moved_out:
+                path.rename(self.target / path.name)
+            raise
+
+    def _make_parents(self) -> None:
+        missing = [p for p in self.target.parents if not p.exists()]
+        for parent in reversed(missing):
+            parent.mkdir()
+            self._made_parents.append(parent)
+
+    def _remove_made_parents(self) -> None:
+        for parent in reversed(self._made_parents):
+            try:
+                parent.rmdir()
+            except OSError:  # somebody else put something there meanwhile
+                return
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def refuse_edited(target: Path) -> None:
+    """Refuse to write over a segmentation that was corrected by hand after its run.
+
+    Raises:
+        InputError: the segmentation in the folder is not the one its run.json names.
+    """
+    segmentation, record = target / SEGMENTATION, target / RECORD
+    if not (segmentation.is_file() and record.is_file()):
+        return
+    try:
+        expected = json.loads(record.read_text(encoding="utf-8"))["outputs"][SEGMENTATION]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if sha256_of(segmentation) != expected:
+        raise InputError(
+            f"{SEGMENTATION} in {target} was edited after its run and would be lost: choose another --out."
+        )
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,85 @@
+"""A result folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.result_folder import ResultFolder
+
+
+def files_below(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def write_result(target: Path, **contents: str) -> None:
+    with ResultFolder(target) as folder:
+        for name, text in contents.items():
+            (folder.staging / name.replace("__", ".")).write_text(text)
+        folder.publish()
+
+
+def test_appears_with_its_parents(tmp_path: Path) -> None:
+    write_result(tmp_path / "a" / "b" / "out", run__json="{}")
+    assert files_below(tmp_path) == {"a/b/out/run.json": "{}"}
+
+
+def test_failure_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), ResultFolder(tmp_path / "a" / "b" / "out") as folder:
+        (folder.staging / "run.json").write_text("{}")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failure_keeps_the_earlier_result(tmp_path: Path) -> None:
+    write_result(tmp_path / "out", run__json="{}", report__html="first")
+    with pytest.raises(RuntimeError), ResultFolder(tmp_path / "out") as folder:
+        (folder.staging / "report.html").write_text("second")
+        raise RuntimeError
+    assert files_below(tmp_path) == {"out/run.json": "{}", "out/report.html": "first"}
+
+
+def test_second_run_replaces_results_and_keeps_other_files(tmp_path: Path) -> None:
+    write_result(tmp_path / "out", run__json="{}", report__html="first", rtstruct__dcm="old")
+    (tmp_path / "out" / "my notes.txt").write_text("mine")
+    write_result(tmp_path / "out", run__json="{}", report__html="second")
+    assert files_below(tmp_path) == {
+        "out/run.json": "{}",
+        "out/report.html": "second",
+        "out/my notes.txt": "mine",
+    }
+
+
+def test_corrected_segmentation_is_not_overwritten(tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"masks").hexdigest()
+    record = json.dumps({"outputs": {"segmentation.seg.nrrd": digest}})
+    write_result(tmp_path / "out", run__json=record, segmentation__seg__nrrd="masks")
+    write_result(tmp_path / "out", run__json=record, segmentation__seg__nrrd="masks")
+    (tmp_path / "out" / "segmentation.seg.nrrd").write_text("corrected")
+    with pytest.raises(InputError, match="edited"), ResultFolder(tmp_path / "out"):
+        pass
+    assert files_below(tmp_path)["out/segmentation.seg.nrrd"] == "corrected"
+
+
+def test_target_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(InputError, match="is a file"), ResultFolder(tmp_path / "out"):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs /proc, a folder that nobody can write to")
+def test_parent_that_cannot_be_written() -> None:
+    with pytest.raises(InputError, match="can't be written"), ResultFolder(Path("/proc/nowhere/out")):
+        pass
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_without_permission(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir(mode=0o500)
+    with pytest.raises(InputError, match="can't be written"), ResultFolder(tmp_path / "out"):
+        pass
+    assert os.listdir(tmp_path) == ["out"]
