@@ -1,0 +1,231 @@
+"""The network over every slice of a study: images in, probability of "lymph node" on the T2's grid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Optional
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import Progress, Silent
+from .fusion import COARSE_MM, fuse, normalized_pair
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from ..images.image import Image
+    from .model_file import Model
+
+BATCH_PIXELS = {"cuda": 2**22, "mps": 2**20, "cpu": 2**19}
+"""Pixels of one batch: enough to keep a device busy, within a small one's memory."""
+MARGIN_MM = 8.0
+"""Air kept around the body, so that the network sees its edge."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study as the network takes it.
+
+    Attributes:
+        slices: Input of every slice, [k, channels, H, W], float32; H and W fit the model's stride.
+        box: Rows and columns of the working grid that `slices` shows (start and end of rows, of columns).
+        working_size: Rows and columns of the whole working grid.
+    """
+
+    slices: Tensor = field(repr=False)
+    box: tuple[int, int, int, int]
+    working_size: tuple[int, int]
+
+
+def pick_device(wanted: str = "auto") -> str:
+    """The device that inference runs on: "cuda", "mps" or "cpu".
+
+    Raises:
+        InputError: a device was asked for by name and is not there.
+    """
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(name for name, is_there in there.items() if is_there)
+    if not there.get(wanted, False):
+        raise InputError(f"Device '{wanted}' is not available on this computer: choose auto or cpu.")
+    return wanted
+
+
+def segment_image(
+    t2: Image,
+    dwi: Image,
+    known: np.ndarray,
+    model: Model,
+    device: str = "cpu",
+    progress: Optional[Progress] = None,
+) -> Image:
+    """Probability that a voxel belongs to a lymph node.
+
+    Slices are taken in the T2's acquisition plane and seen at the model's own pixel size, whatever the
+    input's. Where memory runs out, the batch is halved, and at last the CPU takes over; the user is told.
+
+    Args:
+        t2: The T2; any orientation and pixel size.
+        dwi: DWI on the T2's grid.
+        known: Boolean [k, j, i]; False where the DWI is not known.
+        model: The network.
+        device: As `pick_device` gives it.
+        progress: Told after each batch.
+
+    Returns:
+        Calibrated probability, float32, 0 to 1, on the T2's grid.
+
+    Raises:
+        Cancelled: the user asked to stop.
+    """
+    import torch
+
+    progress = progress or Silent()
+    with torch.inference_mode():
+        prepared = prepare(t2, dwi, known, model)
+        logits = forward(prepared.slices, model.network, device, progress)
+        probability = restore(torch.sigmoid(logits / model.temperature), prepared, t2.array.shape)
+    progress.fraction(1.0)
+    return t2.with_array(probability.numpy())
+
+
+def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model) -> Prepared:
+    """Resample in the slice plane, normalize, cut off the air, fuse, pad to the model's stride.
+
+    Args:
+        t2: See `segment_image`.
+        dwi: The same.
+        known: The same.
+        model: The same.
+    """
+    from torch.nn import functional
+
+    preprocessing = model.preprocessing
+    size, pixel_mm = working_grid(t2, preprocessing.pixel_mm)
+    volumes = [to_working_grid(array, size) for array in (t2.array, dwi.array, known)]
+    t2_signal, dwi_signal, body = normalized_pair(
+        volumes[0], volumes[1], (volumes[2] > 0.5).float(), pixel_mm
+    )
+    rows, columns = _body_box(body, size)
+    cut = [one[:, rows[0] : rows[1], columns[0] : columns[1]] for one in (t2_signal, dwi_signal, volumes[2])]
+    slices = fuse(cut[0], cut[1], (cut[2] > 0.5).float(), preprocessing)
+    pad = [-slices.shape[axis] % model.stride for axis in (3, 2)]
+    padded = functional.pad(slices, (0, pad[0], 0, pad[1]), mode="replicate")
+    return Prepared(padded, (*rows, *columns), size)
+
+
+def working_grid(t2: Image, pixel_mm: float) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Rows and columns of the working grid, and the height and width of its pixel.
+
+    It covers the same area as the T2, so its pixel is the wanted one within rounding to whole pixels.
+    """
+    extent_mm = [n * mm for n, mm in zip(t2.array.shape[1:], t2.geometry.spacing_mm[1::-1])]
+    size = [max(1, round(one / pixel_mm)) for one in extent_mm]
+    return (size[0], size[1]), (extent_mm[0] / size[0], extent_mm[1] / size[1])
+
+
+def to_working_grid(array: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """A volume [k, j, i] with its slices resampled to a size, without aliasing; float32."""
+    import torch
+    from torch.nn import functional
+
+    volume = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))[:, None]
+    return functional.interpolate(volume, size=size, mode="bilinear", antialias=True)[:, 0]
+
+
+def _body_box(body: Tensor, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns of the working grid that hold the body, with a margin.
+
+    Args:
+        body: Coarse mask [k, j, i] of the whole field of view.
+        size: Rows and columns of the working grid.
+    """
+    ranges = []
+    for inside, fine in ((body.any(0).any(1), size[0]), (body.any(0).any(0), size[1])):
+        found = inside.nonzero()[:, 0]
+        scale, margin = fine / len(inside), MARGIN_MM / COARSE_MM
+        first, last = float(found[0]) - margin, float(found[-1]) + 1 + margin
+        ranges.append((max(0, int(first * scale)), min(fine, int(np.ceil(last * scale)))))
+    return ranges[0], ranges[1]
+
+
+def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[Progress] = None) -> Tensor:
+    """Logits [k, 1, H, W], float32, on the CPU; smaller batches and then the CPU where memory runs out.
+
+    Args:
+        slices: Network input [k, channels, H, W].
+        network: The model's network.
+        device: As `pick_device` gives it.
+        progress: Told after each batch.
+    """
+    import torch
+
+    progress = progress or Silent()
+    batch = max(1, BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3]))
+    runner, dtype = _runner(network, device)
+    done: list[Tensor] = []
+    start = 0
+    while start < len(slices):
+        part = slices[start : start + batch].to(device, dtype).contiguous(memory_format=torch.channels_last)
+        try:
+            done.append(runner(part).float().cpu())
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            if batch > 1:
+                batch //= 2
+                progress.message(f"Memory of the {device} ran out: {batch} slices at a time now.")
+            elif device != "cpu":
+                device = "cpu"
+                runner, dtype = _runner(network, device)
+                progress.message("The graphics memory is too small for one slice: the CPU takes over.")
+            else:
+                raise InputError(
+                    "Not enough memory for a single slice: close other programs and run again."
+                ) from None
+            continue
+        start += len(part)
+        progress.fraction(min(start / len(slices), 0.99))
+    return torch.cat(done)
+
+
+def _runner(network: nn.Module, device: str) -> tuple[nn.Module, torch.dtype]:
+    """A copy of the network on a device, in the number format that is quickest there without harm."""
+    import copy
+
+    import torch
+
+    # bfloat16 pays where the CPU multiplies matrices of it in hardware (AMX): 2 times as fast as float32.
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    quick = {"cuda": torch.float16, "mps": torch.float32}.get(device)
+    dtype = quick or (torch.bfloat16 if amx() else torch.float32)
+    moved = copy.deepcopy(network).to(device, dtype)
+    return moved.to(memory_format=torch.channels_last).eval(), dtype  # type: ignore[call-overload]
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+
+
+def restore(probability: Tensor, prepared: Prepared, shape: tuple[int, ...]) -> Tensor:
+    """Probability of the slices [k, 1, H, W] back on the T2's grid [k, j, i]; 0 where the air was cut off.
+
+    Args:
+        probability: What the network found.
+        prepared: What it was given.
+        shape: The T2's [k, j, i].
+    """
+    import torch
+    from torch.nn import functional
+
+    top, bottom, left, right = prepared.box
+    whole = torch.zeros(len(probability), 1, *prepared.working_size)
+    whole[:, :, top:bottom, left:right] = probability[:, :, : bottom - top, : right - left]
+    return functional.interpolate(whole, size=list(shape[1:]), mode="bilinear", align_corners=False)[
+        :, 0
+    ].clamp(0, 1)

@@ -1,0 +1,176 @@
+"""The one place that loads a network.
+
+A model file is TorchScript (weights as fp16) with ``model.json`` inside: preprocessing, temperature, what it
+was trained on, scores. ``Resources/Models/models.json`` lists the files that belong to the project by hash. A
+file that is not listed there is not loaded unless the user says so, because TorchScript is code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from ..errors import InputError
+from ..resources import resource_path
+from .fusion import Preprocessing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CARD_FILE = "model.json"
+CARD_KEYS = ("name", "notice", "preprocessing", "temperature", "stride", "training", "scores")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that comes with the project.
+
+    Attributes:
+        name: What the user calls it.
+        path: Its file.
+        sha256: Hash of the file, hexadecimal.
+        card: Path of its model card, relative to ``Resources/Models``.
+        notice: One line that every result made with it shows.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    card: str
+    notice: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network that is ready to run, and what is known of it.
+
+    Attributes:
+        network: Slices [N, channels, H, W] to logits [N, 1, H, W]; float32, on the CPU.
+        preprocessing: What it wants as input.
+        stride: H and W are multiples of this.
+        temperature: Logits are divided by this to make calibrated probabilities.
+        name: Its name.
+        notice: One line that every result made with it shows.
+        sha256: Hash of the file.
+        card: Everything that ``model.json`` says.
+    """
+
+    network: nn.Module = field(repr=False)
+    preprocessing: Preprocessing
+    stride: int = 1
+    temperature: float = 1.0
+    name: str = ""
+    notice: str = ""
+    sha256: str = ""
+    card: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def listed_models(folder: Optional[Path] = None) -> list[ModelEntry]:
+    """The models that come with the project, the default first. Imports no torch.
+
+    Args:
+        folder: Where ``models.json`` lies; by default ``Resources/Models``.
+
+    Raises:
+        InputError: the list is missing or damaged.
+    """
+    folder = folder or resource_path("Models")
+    try:
+        entries = json.loads((folder / "models.json").read_text(encoding="utf-8"))["models"]
+        return [
+            ModelEntry(one["name"], folder / one["file"], one["sha256"], one["card"], one["notice"])
+            for one in entries
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            "The list of bundled models is missing or damaged: install LymphNodeSeg again."
+        ) from None
+
+
+def load_model(name_or_path: str = "", trust_unlisted: bool = False, folder: Optional[Path] = None) -> Model:
+    """Load a model by its name in the list, or from a file.
+
+    Args:
+        name_or_path: A listed name, or a path; empty for the first listed model.
+        trust_unlisted: Load a file whose hash is not listed.
+        folder: Where ``models.json`` lies; by default ``Resources/Models``.
+
+    Raises:
+        InputError: no such model; the file is damaged, not listed, or not a model file.
+    """
+    listed = listed_models(folder)
+    by_name = {one.name: one for one in listed}
+    entry = by_name.get(name_or_path) if name_or_path else (listed[0] if listed else None)
+    path = entry.path if entry else Path(name_or_path)
+    if not name_or_path and not entry:
+        raise InputError("No model is bundled: give a model file.")
+    try:
+        content_hash = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        names = ", ".join(by_name) or "none"
+        raise InputError(
+            f"There is no model '{name_or_path or path.name}': give a file, or one of: {names}."
+        ) from None
+    if entry and content_hash != entry.sha256:
+        raise InputError(
+            f"The file of model '{entry.name}' differs from the published one: install LymphNodeSeg again."
+        )
+    if not trust_unlisted and content_hash not in {one.sha256 for one in listed}:
+        raise InputError(
+            f"Model file '{path.name}' is not one of LymphNodeSeg's own, and a model file can run any code. "
+            "If you trust where it comes from, allow unlisted models and run again."
+        )
+    return _read(path, content_hash)
+
+
+def _read(path: Path, content_hash: str) -> Model:
+    import torch
+
+    extra = {CARD_FILE: ""}
+    try:
+        network = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
+    except (RuntimeError, ValueError, EOFError, OSError):
+        raise InputError(f"Model file '{path.name}' is damaged, or it is no TorchScript file.") from None
+    try:
+        card = json.loads(extra[CARD_FILE])
+        missing = [key for key in CARD_KEYS if key not in card]
+        if missing:
+            raise ValueError(f"its card lacks {', '.join(missing)}")
+        return Model(
+            network.float().eval(),
+            Preprocessing(**card["preprocessing"]),
+            int(card["stride"]),
+            float(card["temperature"]),
+            str(card["name"]),
+            str(card["notice"]),
+            content_hash,
+            card,
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = str(error) if "lacks" in str(error) else "it has no readable card"
+        raise InputError(
+            f"Model file '{path.name}' cannot be used, {reason}: export it with Training's export command."
+        ) from None
+
+
+def save_model(network: nn.Module, card: dict[str, Any], path: Path) -> str:
+    """Write a network as a model file: TorchScript, fp16, with its card inside.
+
+    Args:
+        network: Scriptable; as `eru_net.for_inference` gives it.
+        card: What `CARD_KEYS` names, and more; plain values.
+        path: The file to write.
+
+    Returns:
+        The file's sha256, for ``models.json``.
+    """
+    import copy
+
+    import torch
+
+    scripted = torch.jit.script(copy.deepcopy(network).eval().half())
+    torch.jit.save(scripted, str(path), _extra_files={CARD_FILE: json.dumps(card, indent=1)})
+    return hashlib.sha256(path.read_bytes()).hexdigest()
