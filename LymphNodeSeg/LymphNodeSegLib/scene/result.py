@@ -1,0 +1,125 @@
+"""A result as the files that Slicer opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+import numpy as np
+
+from ..images.image import Geometry, Image
+from ..nodes.node import Node
+from .segmentation import add_segmentation
+from .session import Session
+from .subject_hierarchy import add_study, place, set_series_uid
+from .table import add_table
+from .volumes import add_volume, volume_geometry
+
+if TYPE_CHECKING:
+    import slicer
+
+SEGMENTATION_FILE = "segmentation.seg.nrrd"
+SCENE_FILE = "scene.mrb"
+
+
+@dataclass(frozen=True)
+class ResultNodes:
+    """The nodes of one result in a scene."""
+
+    t2: slicer.vtkMRMLScalarVolumeNode
+    dwi: slicer.vtkMRMLScalarVolumeNode
+    adc: Optional[slicer.vtkMRMLScalarVolumeNode]
+    segmentation: slicer.vtkMRMLSegmentationNode
+    table: slicer.vtkMRMLTableNode
+
+
+def write_scene_files(
+    folder: Path,
+    t2: Image,
+    registration_dwi: Image,
+    adc: Optional[Image],
+    labels: Image,
+    nodes: Sequence[Node],
+) -> None:
+    """Write ``segmentation.seg.nrrd`` and ``scene.mrb`` of a result; works without Slicer.
+
+    Args:
+        folder: Where to; it exists.
+        t2: The T2; its grid is that of the segmentation.
+        registration_dwi: The DWI on the T2 grid.
+        adc: The ADC in um2/s on the T2 grid, if there is one.
+        labels: One label a node on the T2 grid.
+        nodes: The measured nodes; there may be none.
+
+    Raises:
+        OSError: a file could not be written.
+    """
+    session = Session()
+    result = add_result(session.scene, t2, registration_dwi, adc, labels, nodes)
+    write_segmentation(result.segmentation, folder / SEGMENTATION_FILE, result.t2)
+    write_scene(session.scene, folder / SCENE_FILE)
+
+
+def add_result(
+    scene: slicer.vtkMRMLScene,
+    t2: Image,
+    dwi: Image,
+    adc: Optional[Image],
+    labels: Image,
+    nodes: Sequence[Node],
+) -> ResultNodes:
+    """Put a whole result into an empty scene: images, segmentation, table, patient and study."""
+    t2_node = add_volume(scene, t2, "T2", "T2")
+    dwi_node = add_volume(scene, dwi, "DWI registered", "DWI")
+    adc_node = add_volume(scene, adc, "ADC registered", "ADC") if adc is not None else None
+    segmentation = add_segmentation(scene, labels, nodes, t2_node)
+    table = add_table(scene, nodes)
+    study = add_study(scene, t2.acquisition.study_uid)
+    tree_nodes = [node for node in (t2_node, dwi_node, adc_node, segmentation, table) if node is not None]
+    place(scene, tree_nodes, study)
+    if t2.acquisition.series_uid:
+        set_series_uid(scene, t2_node, t2.acquisition.series_uid)
+    return ResultNodes(t2_node, dwi_node, adc_node, segmentation, table)
+
+
+def write_segmentation(
+    node: slicer.vtkMRMLSegmentationNode, path: Path, t2_volume: slicer.vtkMRMLVolumeNode
+) -> None:
+    """Write a segmentation as .seg.nrrd over the whole grid of the T2, not cropped to its segments.
+
+    Raises:
+        OSError: the file could not be written.
+    """
+    import slicer
+
+    storage = slicer.vtkMRMLSegmentationStorageNode()
+    storage.SetFileName(str(path))
+    storage.SetCropToMinimumExtent(False)
+    if not storage.WriteData(node):
+        raise OSError(f"The segmentation could not be written to {path}.")
+    if node.GetSegmentation().GetNumberOfSegments() == 0:
+        _give_empty_file_its_grid(path, volume_geometry(t2_volume))
+
+
+def _give_empty_file_its_grid(path: Path, geometry: Geometry) -> None:
+    """Slicer writes a segmentation without segments as one voxel: write it on its grid instead."""
+    import SimpleITK as sitk
+
+    written = sitk.ReadImage(str(path))
+    empty = Image(np.zeros(geometry.size_ijk[::-1], np.uint8), geometry).to_sitk()
+    for key in written.GetMetaDataKeys():
+        if key.startswith("Segmentation_"):
+            empty.SetMetaData(key, written.GetMetaData(key))
+    sitk.WriteImage(empty, str(path), useCompression=True)
+
+
+def write_scene(scene: slicer.vtkMRMLScene, path: Path) -> None:
+    """Write a scene as .mrb.
+
+    Raises:
+        OSError: the file could not be written.
+    """
+    if not scene.WriteToMRB(str(path)):
+        raise OSError(f"The scene could not be written to {path}.")
