@@ -1,0 +1,141 @@
+"""The diffusion weighting of an image, by every route that scanners are known to write it.
+
+Sources: DICOM PS3.3 C.8.13.5.9 (MR Diffusion); the vendors' conformance statements; the headers that
+the tests name.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Optional
+
+KEYWORDS = ("DiffusionBValue", "DiffusionDirectionality")
+
+# (group, element within the block, name) of vendors' private b-values, and how a creator begins.
+SIEMENS = (0x0019, 0x0C)
+SIEMENS_DIRECTIONALITY = (0x0019, 0x0D)
+GE = (0x0043, 0x39)
+PHILIPS = (0x2001, 0x03)
+PHILIPS_DIRECTION = (0x2001, 0x04)
+PHILIPS_SCALE_SLOPE = (0x2005, 0x0E)
+UIH = (0x0065, 0x09)
+PRIVATE = (SIEMENS, SIEMENS_DIRECTIONALITY, GE, PHILIPS, PHILIPS_DIRECTION, PHILIPS_SCALE_SLOPE, UIH)
+# Some de-identifiers remove the creator and keep the value, so blocks are tried by number.
+BLOCKS = (0x10, 0x11, 0x12, 0x13, 0x14)
+# GE adds 1e9 to the b-value of some sequences.
+GE_OFFSET = 100_000
+HIGHEST_B = 20_000.0
+# Philips writes 0.001 ... 0.004 for b0.
+ZERO_BELOW = 0.5
+SEQUENCE_NAME_B = re.compile(r"(?:^|[_*])b(\d{1,5})(?:t|#\d+)?$", re.IGNORECASE)
+COMMENT_B = re.compile(r"\bb\s*=\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+
+
+def private_tags() -> list[tuple[int, int]]:
+    """The private tags, in every block, that a scan has to read."""
+    return [(group, block << 8 | element) for group, element in PRIVATE for block in BLOCKS]
+
+
+def private_value(dataset: Any, where: tuple[int, int]) -> Any:
+    """The first value found at an element of any private block, or None."""
+    group, element = where
+    for block in BLOCKS:
+        tag = (group, block << 8 | element)
+        if tag in dataset:
+            value = dataset[tag].value
+            if value is not None and value != "" and value != b"":
+                return value
+    return None
+
+
+def as_number(value: Any) -> Optional[float]:
+    """A number from what a private element may hold: number, text, or bytes where the VR was lost."""
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("ascii").strip(" \0")
+        except UnicodeDecodeError:
+            return None
+    elif not isinstance(value, (str, int, float)) and hasattr(value, "__getitem__"):
+        value = value[0] if len(value) else None
+    try:
+        number = float(str(value).split("\\")[0])
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def clean(b_value: Optional[float]) -> Optional[float]:
+    """A b-value that can be true, or None."""
+    if b_value is None or not 0.0 <= b_value <= HIGHEST_B:
+        return None
+    return 0.0 if b_value < ZERO_BELOW else b_value
+
+
+def of_dataset(dataset: Any) -> tuple[Optional[float], str]:
+    """The b-value in s/mm2 of a classic file, and "isotropic", "directional" or "" for its direction.
+
+    The value may belong to a map that was computed from diffusion images; the caller decides on
+    ImageType first.
+    """
+    manufacturer = str(dataset.get("Manufacturer") or "").upper()
+    b_value = as_number(dataset.get("DiffusionBValue"))
+    if b_value is None:
+        b_value = _private_b_value(dataset, manufacturer)
+    if b_value is None:
+        b_value = of_sequence_name(str(dataset.get("SequenceName") or ""))
+    if b_value is None:
+        found = COMMENT_B.search(str(dataset.get("ImageComments") or ""))
+        b_value = float(found.group(1)) if found else None
+    return clean(b_value), _directionality(dataset, manufacturer)
+
+
+def of_sequence_name(name: str) -> Optional[float]:
+    """The b-value in Siemens's SequenceName: 10 for ``*ep_b10t``, 800 for ``ep_b800#3``.
+
+    ``*ep_b50_800`` is a range that a map was computed from, and no b-value.
+    """
+    if re.search(r"b\d+_\d+", name):
+        return None
+    found = SEQUENCE_NAME_B.search(name.strip())
+    return float(found.group(1)) if found else None
+
+
+def sequence_name_range(name: str) -> Optional[tuple[float, float]]:
+    """Lowest and highest measured b-value in the SequenceName of a map: (50, 800) for ``*ep_b50_800``."""
+    found = re.search(r"b(\d+)_(\d+)", name)
+    return (float(found.group(1)), float(found.group(2))) if found else None
+
+
+def _private_b_value(dataset: Any, manufacturer: str) -> Optional[float]:
+    if "SIEMENS" in manufacturer:
+        return as_number(private_value(dataset, SIEMENS))
+    if manufacturer.startswith("GE"):
+        # Other sequences keep other numbers in these integers.
+        if "EP" not in str(dataset.get("ScanningSequence") or ""):
+            return None
+        value = as_number(private_value(dataset, GE))
+        return None if value is None else value % GE_OFFSET
+    if "PHILIPS" in manufacturer:
+        return as_number(private_value(dataset, PHILIPS))
+    if "UIH" in manufacturer or "UNITED IMAGING" in manufacturer:
+        return as_number(private_value(dataset, UIH))
+    return None
+
+
+def _directionality(dataset: Any, manufacturer: str) -> str:
+    value = dataset.get("DiffusionDirectionality")
+    if value is None and "SIEMENS" in manufacturer:
+        value = private_value(dataset, SIEMENS_DIRECTIONALITY)
+    if value is None and "PHILIPS" in manufacturer:
+        value = {"I": "ISOTROPIC"}.get(str(private_value(dataset, PHILIPS_DIRECTION)), "DIRECTIONAL")
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "ignore")
+    return {"ISOTROPIC": "isotropic", "DIRECTIONAL": "directional"}.get(str(value or "").strip().upper(), "")
+
+
+def philips_scale_slope(dataset: Any) -> float:
+    """Philips's private scale slope, or 0."""
+    if "PHILIPS" not in str(dataset.get("Manufacturer") or "").upper():
+        return 0.0
+    return as_number(private_value(dataset, PHILIPS_SCALE_SLOPE)) or 0.0

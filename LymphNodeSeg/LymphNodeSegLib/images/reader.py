@@ -1,0 +1,97 @@
+"""The slices of one DICOM file, from its header alone."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Optional
+
+from . import b_values, enhanced, mosaic
+from .headers import KEYWORDS, Slice, file_header, plain_slice, text, whole
+
+PREAMBLE = 128
+MAGIC = b"DICM"
+# A file without preamble begins with group 0002 or 0008, little or big endian.
+FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
+NOT_IMAGES = "It holds no image"
+
+
+def looks_like_dicom(head: bytes) -> bool:
+    """Whether a file that begins so (132 bytes) may be DICOM."""
+    if head[PREAMBLE : PREAMBLE + 4] == MAGIC:
+        return True
+    # Without preamble: group, a low even element, and a VR or a short length.
+    return (
+        len(head) >= 8
+        and head[:2] in FIRST_GROUPS
+        and head[3] == 0
+        and (head[4:6].isalpha() or head[6:8] == b"\0\0")
+    )
+
+
+def read_slices(path: Path) -> tuple[Slice, ...]:
+    """The slices that a file holds; at least one (with its defect) for DICOM without an image.
+
+    Raises:
+        NotDicom: the file is something else.
+        Exception: whatever pydicom raises for a broken file; the caller counts it as unreadable.
+    """
+    import pydicom
+
+    with path.open("rb") as stream:
+        head = stream.read(PREAMBLE + 4)
+        if not looks_like_dicom(head):
+            raise NotDicomError(path.name)
+        size = stream.seek(0, 2)
+        stream.seek(0)
+        forced = head[PREAMBLE:] != MAGIC
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_tags(), force=forced)
+        if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == DIRECTORY_UID:
+            raise NotDicomError(path.name)
+        return _slices(dataset, path, size)
+
+
+class NotDicomError(Exception):
+    """The file is no DICOM image file; it is passed over."""
+
+
+DIRECTORY_UID = "1.2.840.10008.1.3.10"
+
+
+@lru_cache(maxsize=1)
+def _tags() -> list[Any]:
+    return [*KEYWORDS, *b_values.private_tags(), *mosaic.private_tags()]
+
+
+def _slices(dataset: Any, path: Path, size: int) -> tuple[Slice, ...]:
+    if not text(dataset, "SeriesInstanceUID"):
+        raise NotDicomError(path.name)
+    file = file_header(dataset, path, _defect(dataset, size))
+    if "PerFrameFunctionalGroupsSequence" in dataset:
+        return enhanced.slices_of(dataset, file)
+    plain = plain_slice(dataset, file)
+    return mosaic.tiles_of(dataset, plain) or (plain,)
+
+
+def _defect(dataset: Any, size: int) -> str:
+    """What keeps a file from being used as an image, as far as its header tells."""
+    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
+    if not rows or not columns:
+        return "It holds no pixel data."
+    if whole(dataset, "SamplesPerPixel", 1) != 1:
+        return "It is a color picture."
+    frames = max(whole(dataset, "NumberOfFrames", 1), 1)
+    expected = rows * columns * frames * (whole(dataset, "BitsAllocated", 16) // 8)
+    if not _is_compressed(dataset) and size < expected:
+        return f"A file is cut off or holds no pixel data ({size} bytes for {expected} bytes of pixels)."
+    return ""
+
+
+def _is_compressed(dataset: Any) -> bool:
+    from pydicom.uid import UID
+
+    syntax: Optional[UID] = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax is None:
+        return False
+    # Deflated files are smaller than their pixels too.
+    return bool(not syntax.is_private and (syntax.is_compressed or syntax.is_deflated))

@@ -1,0 +1,189 @@
+"""What a series is: T2-weighted, diffusion-weighted, an ADC map, or something else.
+
+ImageType decides first: ADC and FA maps carry a b-value too, and a computed b-value looks like a
+measured one but for its name. Descriptions are free text in many languages, so they come last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from . import b_values
+from .headers import Slice
+
+T2, DWI, ADC, OTHER = "T2", "DWI", "ADC", "other"
+LOCALIZER = "localizer"
+T2_ECHO_TIME_MS = (55.0, 350.0)
+T2_REPETITION_TIME_MS = 1200.0
+DIFFUSION_TYPES = {"DIFFUSION", "TRACEW", "TRACE", "DIFFUSION_ISO"}
+ADC_TYPES = {"ADC", "ADC_UNSPECIFIED", "APPARENT_DIFFUSION_COEFFICIENT"}
+# Maps made of diffusion images that are neither DWI nor ADC.
+MAP_TYPES = {
+    "FA": "FA map",
+    "EADC": "exponential ADC map",
+    "EXP": "exponential ADC map",
+    "COLFA": "color FA map",
+    "TENSOR": "diffusion tensor",
+    "TENSOR_B0": "diffusion tensor",
+    "RA": "relative anisotropy map",
+    "VR": "volume ratio map",
+}
+PHASE_TYPES = {"P", "PHASE", "PHASE MAP", "R", "REAL", "I", "IMAGINARY"}
+COMPUTED_TYPES = {"CALC_BVALUE", "CALC_BVAL", "CDWI", "SYNTHETIC", "CALCULATED_BVALUE", "COMPUTED_BVALUE"}
+
+_COMPUTED = re.compile(
+    r"calc(?:ulated)?[ _-]*b|calc_bval|\bc-?dwi|\bs-?dwi|[ _]c-?dwi|synth|comput(?:ed)?[ _-]*(?:b|dwi|high)"
+    r"|\bcb ?\d{3,4}|berechnet|virtual[ _-]*b|\bvb ?\d{4}",
+    re.IGNORECASE,
+)
+_LETTER = r"(?<![a-z])"
+_END = r"(?![a-z])"
+_ADC = re.compile(rf"{_LETTER}d?adc{_END}|apparent[ _]diffusion", re.IGNORECASE)
+_DIFFUSION = re.compile(
+    rf"dwi|diff|{_LETTER}dti|{_LETTER}trace|b[ =_-]?\d{{3,4}}{_END}|dwibs|ivim", re.IGNORECASE
+)
+_MAPS = (
+    (
+        re.compile(rf"{_LETTER}e-?adc|exp(?:onential)?[ _.-]*a(?:dc|pparent)", re.IGNORECASE),
+        "exponential ADC map",
+    ),
+    (re.compile(rf"{_LETTER}fa{_END}|fractional|{_LETTER}colfa", re.IGNORECASE), "FA map"),
+    (re.compile(rf"^tensor{_END}|[ _]tensor$", re.IGNORECASE), "diffusion tensor"),
+)
+_LOCALIZER = re.compile(
+    r"locali[sz]|(?<![a-z])loc(?![a-z])|scout|survey|3[ -]?plane|plan[ _]?scan|smartbrain", re.IGNORECASE
+)
+_DYNAMIC = re.compile(rf"{_LETTER}dce|dynam|perf|twist|{_LETTER}dyn{_END}|contrast", re.IGNORECASE)
+_T2 = re.compile(rf"{_LETTER}t2(?!\d|[ _]*\*|[ _-]*star|[ _-]*map)", re.IGNORECASE)
+_T2_STAR = re.compile(r"t2[ _]*\*|t2[ _-]*star|t2[ _-]*map|swi", re.IGNORECASE)
+_T1 = re.compile(rf"{_LETTER}t1(?!\d)|vibe|{_LETTER}lava|thrive|dixon|mprage", re.IGNORECASE)
+_PD = re.compile(rf"{_LETTER}pd{_END}|proton", re.IGNORECASE)
+_FAT_SUPPRESSED = re.compile(
+    rf"{_LETTER}fs{_END}|fat[ _-]*sat|{_LETTER}stir|{_LETTER}tirm?{_END}|spair|{_LETTER}spir{_END}",
+    re.IGNORECASE,
+)
+_SINGLE_SHOT = re.compile(
+    r"haste|ssfse|ss-?fse|ssh|single[ _-]*shot|blade_?fast|trufi|fiesta|mrcp|urogra", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a series is.
+
+    Attributes:
+        role: "T2", "DWI", "ADC" or "other".
+        kind: The same in more words for the user, such as "computed DWI", "FA map", "localizer".
+        computed: Diffusion images that the scanner extrapolated.
+        fat_suppressed, single_shot: Of a T2.
+    """
+
+    role: str
+    kind: str
+    computed: bool = False
+    fat_suppressed: bool = False
+    single_shot: bool = False
+
+
+def special_type(image_type: Sequence[str]) -> str:
+    """What sets images apart from others in the same series: a map, a phase image; empty for plain ones."""
+    kinds = set(image_type)
+    if kinds & ADC_TYPES:
+        return ADC
+    for name, kind in MAP_TYPES.items():
+        if name in kinds:
+            return kind
+    if kinds & COMPUTED_TYPES:
+        return "computed"
+    return "phase" if set(image_type[2:]) & PHASE_TYPES else ""
+
+
+def role_of(slices: Sequence[Slice]) -> Role:
+    """The role of the slices of one series that share an image type."""
+    file = slices[0].file
+    if file.modality not in ("MR", ""):
+        return Role(OTHER, f"no MR image ({file.modality})")
+    words = f"{file.description} {file.protocol if not file.description else ''}"
+    kinds = {part for piece in slices for part in piece.image_type}
+    if special_type(slices[0].image_type) == "phase":
+        return Role(OTHER, "phase image")
+    if "LOCALIZER" in kinds or _LOCALIZER.search(words):
+        return Role(OTHER, LOCALIZER)
+    made_of_diffusion = _map_role(kinds, words)
+    if made_of_diffusion is not None:
+        return made_of_diffusion
+    if _is_diffusion(slices, kinds, words):
+        return Role(DWI, "computed DWI", computed=True) if _is_computed(slices, kinds) else Role(DWI, "DWI")
+    return _anatomical_role(slices, words)
+
+
+def _map_role(kinds: set[str], words: str) -> Optional[Role]:
+    for name, kind in MAP_TYPES.items():
+        if name in kinds:
+            return Role(OTHER, kind)
+    for pattern, kind in _MAPS:
+        if pattern.search(words):
+            return Role(OTHER, kind)
+    if kinds & ADC_TYPES or (_ADC.search(words) and not kinds & {"TRACEW", "TRACE"}):
+        return Role(ADC, "ADC map")
+    return None
+
+
+def _is_diffusion(slices: Sequence[Slice], kinds: set[str], words: str) -> bool:
+    if kinds & DIFFUSION_TYPES:
+        return True
+    # Philips writes b = 0 into every series, so b = 0 alone says nothing.
+    if any(piece.b_value for piece in slices):
+        return True
+    planar = "EP" in slices[0].file.scanning_sequence or slices[0].file.sequence_name.lower().startswith(
+        ("*ep", "ep")
+    )
+    return planar and bool(_DIFFUSION.search(words))
+
+
+def _is_computed(slices: Sequence[Slice], kinds: set[str]) -> bool:
+    file = slices[0].file
+    if kinds & COMPUTED_TYPES or _COMPUTED.search(file.description):
+        return True
+    span = b_values.sequence_name_range(file.sequence_name)
+    return span is not None and any((piece.b_value or 0.0) > 1.05 * span[1] for piece in slices)
+
+
+def _anatomical_role(slices: Sequence[Slice], words: str) -> Role:
+    file = slices[0].file
+    if _T1.search(words) and not _T2.search(words):
+        return Role(OTHER, "T1")
+    if _T2_STAR.search(words):
+        return Role(OTHER, "T2* or T2 map")
+    if _DYNAMIC.search(words) and not _T2.search(words):
+        return Role(OTHER, "dynamic series")
+    fat_suppressed = (
+        bool(_FAT_SUPPRESSED.search(words))
+        or bool({"FS", "FATSAT"} & set(file.scan_options))
+        or "IR" in file.scanning_sequence
+    )
+    single_shot = bool(_SINGLE_SHOT.search(f"{words} {file.sequence_name}"))
+    if _is_t2_weighted(slices, words):
+        kind = "T2, fat-suppressed" if fat_suppressed else "T2, single shot" if single_shot else "T2"
+        return Role(T2, kind, fat_suppressed=fat_suppressed, single_shot=single_shot)
+    if _PD.search(words):
+        return Role(OTHER, "proton density")
+    return Role(OTHER, "other")
+
+
+def _is_t2_weighted(slices: Sequence[Slice], words: str) -> bool:
+    """Spin echo with a long echo and repetition time; where the header has no times, by name."""
+    file = slices[0].file
+    sequence = file.scanning_sequence
+    if "EP" in sequence:
+        return False
+    named = bool(_T2.search(words)) or file.contrast == "T2"
+    if file.echo_time_ms is None or file.repetition_time_ms is None:
+        return named
+    low, high = T2_ECHO_TIME_MS
+    if not low <= file.echo_time_ms <= high or file.repetition_time_ms < T2_REPETITION_TIME_MS:
+        return False
+    return named or "SE" in sequence or not sequence

@@ -1,0 +1,226 @@
+"""Slices of a study, grouped into series and volumes, and what is wrong with each."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Optional
+
+import numpy as np
+
+from .headers import Slice
+from .image import Geometry
+from .roles import ADC, DWI, LOCALIZER, OTHER, T2, Role, role_of, special_type
+from .stack import Stack, axes_of, stack_of
+
+# b-values closer than this belong to one shell: directions of one b differ by the imaging gradients.
+SHELL_GAP_S_MM2 = 4.0
+SHELL_GAP_SHARE = 0.03
+SAME_ORIENTATION = 0.02
+DYNAMIC_TIMES = 3
+
+
+@dataclass(frozen=True)
+class Volume:
+    """The slices of a series at one b-value, in the order of k.
+
+    Attributes:
+        b_value: In s/mm2, or None for images without diffusion weighting.
+        stack: The slices, sorted and checked.
+    """
+
+    b_value: Optional[float]
+    stack: Stack = field(repr=False)
+
+    @property
+    def problem(self) -> Optional[str]:
+        """Why the volume cannot be read, in one sentence, or None."""
+        return self.stack.problem
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of a study (one orientation of it, where it has several).
+
+    Attributes:
+        uid: SeriesInstanceUID.
+        description: SeriesDescription.
+        role: "T2", "DWI", "ADC" or "other".
+        kind: The role in more words.
+        plane: "axial", "oblique sagittal", ...; empty if the header does not say.
+        b_values: Every b-value that the headers name, lowest first. Maps name one too.
+        computed: Diffusion images that were extrapolated, not measured.
+        files: Number of files.
+        problem: Why it cannot be used, in one sentence, or None.
+        volumes: What can be read of it: one for each b-value of a DWI, else one.
+        traits: More about the role, for choosing.
+        number: SeriesNumber.
+    """
+
+    uid: str
+    description: str
+    role: str
+    kind: str
+    plane: str
+    b_values: tuple[float, ...]
+    computed: bool
+    files: int
+    problem: Optional[str]
+    volumes: tuple[Volume, ...] = field(default=(), repr=False)
+    traits: Role = field(default=Role(OTHER, "other"), repr=False)
+    number: int = 0
+
+    @property
+    def first(self) -> Slice:
+        """A slice that stands for all in what they share."""
+        return self.volumes[0].stack.slices[0][0]
+
+    @property
+    def geometry(self) -> Optional[Geometry]:
+        """The grid of the first volume that can be read, or None."""
+        return next((volume.stack.geometry for volume in self.volumes if volume.problem is None), None)
+
+    @property
+    def usable(self) -> tuple[Volume, ...]:
+        """The volumes that can be read."""
+        return tuple(volume for volume in self.volumes if volume.problem is None)
+
+
+def group_into_series(slices: Iterable[Slice]) -> tuple[Series, ...]:
+    """Series in the order of their numbers; parts of one series with other roles stand for themselves."""
+    by_uid: dict[tuple[str, str], list[Slice]] = defaultdict(list)
+    for piece in _without_copies(slices):
+        by_uid[piece.file.study_uid, piece.file.series_uid].append(piece)
+    found = [series for members in by_uid.values() for series in _series_of(members)]
+    return tuple(sorted(found, key=lambda series: (series.number, series.uid, series.role, series.plane)))
+
+
+def _without_copies(slices: Iterable[Slice]) -> list[Slice]:
+    """The same instance stored twice (a copy of a file) counts once."""
+    seen: set[tuple[str, int, Optional[tuple[int, int]]]] = set()
+    kept = []
+    for piece in slices:
+        key = (piece.file.sop_instance_uid, piece.frame, piece.tile_origin)
+        if piece.file.sop_instance_uid and key in seen:
+            continue
+        seen.add(key)
+        kept.append(piece)
+    return kept
+
+
+def _series_of(slices: Sequence[Slice]) -> list[Series]:
+    """One series, or its parts where it mixes roles (Philips: DWI and ADC) or orientations."""
+    by_type: dict[str, list[Slice]] = defaultdict(list)
+    for piece in slices:
+        by_type[special_type(piece.image_type)].append(piece)
+    found = []
+    for members in by_type.values():
+        traits = role_of(members)
+        whole = traits.kind == LOCALIZER
+        found += [_series(part, traits) for part in ([members] if whole else _by_orientation(members))]
+    return found
+
+
+def _by_orientation(slices: Sequence[Slice]) -> list[list[Slice]]:
+    parts: list[list[Slice]] = []
+    for piece in slices:
+        for part in parts:
+            if _same_plane(part[0], piece):
+                part.append(piece)
+                break
+        else:
+            parts.append([piece])
+    return parts
+
+
+def _same_plane(one: Slice, other: Slice) -> bool:
+    if not one.orientation_lps or not other.orientation_lps:
+        return one.orientation_lps == other.orientation_lps
+    return max(abs(a - b) for a, b in zip(one.orientation_lps, other.orientation_lps)) < SAME_ORIENTATION
+
+
+def _series(slices: Sequence[Slice], traits: Role) -> Series:
+    first = slices[0]
+    if traits.role == DWI:
+        volumes = tuple(_volume(b_value, members) for b_value, members in _shells(slices))
+    else:
+        volumes = (Volume(None, stack_of(slices)),)
+        if traits.role == T2 and _is_dynamic(slices):
+            traits = Role(OTHER, "dynamic series")
+    return Series(
+        uid=first.file.series_uid,
+        description=first.file.description,
+        role=traits.role,
+        kind=traits.kind,
+        plane=_plane(volumes),
+        b_values=_b_values(slices, traits),
+        computed=traits.computed,
+        files=len({piece.file.path for piece in slices}),
+        problem=_problem(volumes),
+        volumes=volumes,
+        traits=traits,
+        number=first.file.series_number,
+    )
+
+
+def _volume(b_value: Optional[float], slices: Sequence[Slice]) -> Volume:
+    """A trace image is preferred to the directions that it was made of."""
+    isotropic = [piece for piece in slices if piece.directionality == "isotropic"]
+    return Volume(b_value, stack_of(isotropic or slices, repeats_allowed=True))
+
+
+def _shells(slices: Sequence[Slice]) -> list[tuple[Optional[float], list[Slice]]]:
+    """Slices of one diffusion weighting together, lowest first; those without a b-value last."""
+    known = sorted(
+        (piece for piece in slices if piece.b_value is not None), key=lambda piece: piece.b_value or 0.0
+    )
+    shells: list[list[Slice]] = []
+    for piece in known:
+        previous = shells[-1][-1].b_value or 0.0 if shells else -np.inf
+        gap = max(SHELL_GAP_S_MM2, SHELL_GAP_SHARE * (piece.b_value or 0.0))
+        if (piece.b_value or 0.0) - previous <= gap:
+            shells[-1].append(piece)
+        else:
+            shells.append([piece])
+    found: list[tuple[Optional[float], list[Slice]]] = [
+        (float(np.median([piece.b_value or 0.0 for piece in shell])), shell) for shell in shells
+    ]
+    unknown = [piece for piece in slices if piece.b_value is None]
+    return [*found, (None, unknown)] if unknown else found
+
+
+def _b_values(slices: Sequence[Slice], traits: Role) -> tuple[float, ...]:
+    """As the headers say; b = 0 of a series that is not made of diffusion images means nothing."""
+    found = tuple(b_value for b_value, _ in _shells(slices) if b_value is not None)
+    return found if traits.role in (DWI, ADC) or any(found) else ()
+
+
+def _plane(volumes: Sequence[Volume]) -> str:
+    geometry = next((volume.stack.geometry for volume in volumes if volume.stack.geometry), None)
+    if geometry is not None:
+        return geometry.plane
+    piece = volumes[0].stack.slices[0][0]
+    if len(piece.orientation_lps) != 6:
+        return ""
+    axes = np.column_stack(axes_of(piece))
+    return Geometry((1, 1, 1), direction_lps=tuple(axes.ravel())).plane if np.isfinite(axes).all() else ""
+
+
+def _problem(volumes: Sequence[Volume]) -> Optional[str]:
+    """The first problem; where a series has several b-values, of which one it is."""
+    for volume in volumes:
+        if volume.problem is not None:
+            return volume.problem if len(volumes) == 1 else f"b = {_b_name(volume)}: {volume.problem}"
+    return None
+
+
+def _b_name(volume: Volume) -> str:
+    return "unknown" if volume.b_value is None else f"{volume.b_value:g}"
+
+
+def _is_dynamic(slices: Sequence[Slice]) -> bool:
+    """The same places at several temporal positions."""
+    times = Counter(piece.repeat for piece in slices)
+    places = len({piece.position_lps_mm for piece in slices})
+    return len(times) >= DYNAMIC_TIMES and len(slices) >= DYNAMIC_TIMES * places
