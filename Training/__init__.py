@@ -1,0 +1,1 @@
+"""Train, evaluate and export LymphNodeSeg's networks; not part of the installed package."""

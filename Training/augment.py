@@ -1,0 +1,99 @@
+"""Augmentation of a batch of crops, on the device that trains.
+
+T2 and DWI get intensities of their own, and a small displacement between them: a network that sees only
+perfectly registered pairs outlines the bright DWI spot, and truth lies on the T2.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from LymphNodeSegLib.network.fusion import HIGHEST, LOWEST, Preprocessing
+from torch import Generator, Tensor
+from torch.nn import functional
+
+
+def augmented(
+    inputs: Tensor, nodes: Tensor, preprocessing: Preprocessing, share: float, chance: Generator
+) -> tuple[Tensor, Tensor]:
+    """A changed copy of a batch.
+
+    Args:
+        inputs: [N, channels, H, W], as `fuse` makes it.
+        nodes: [N, 1, H, W], 0 or 1.
+        preprocessing: Which fusion.
+        share: 1 for the full strength, 0 for flips alone.
+        chance: Where randomness comes from.
+    """
+    inputs, nodes = _moved(inputs, nodes, preprocessing, share, chance)
+    if preprocessing.fusion == "weighted":
+        return _intensities(inputs, share, chance), nodes
+    count = 2 * preprocessing.neighbors + 1
+    t2 = _intensities(inputs[:, :count], share, chance, inverted_share=0.05)
+    known = inputs[:, -1:]
+    # A share of the cases has no DWI at all: the network then has to do with T2.
+    kept = (_uniform(inputs, chance, 0, 1) > 0.04 * share).float()
+    dwi = _intensities(inputs[:, count:-1], share, chance) * known * kept
+    return torch.cat([t2, dwi, known * kept], 1), nodes
+
+
+def _uniform(like: Tensor, chance: Generator, low: float, high: float) -> Tensor:
+    """One number for each sample, [N, 1, 1, 1]."""
+    return low + (high - low) * torch.rand(len(like), 1, 1, 1, device=like.device, generator=chance)
+
+
+def _normal(like: Tensor, chance: Generator, deviation: float) -> Tensor:
+    """One number for each sample, [N, 1, 1, 1]."""
+    return deviation * torch.randn(len(like), 1, 1, 1, device=like.device, generator=chance)
+
+
+def _moved(
+    inputs: Tensor, nodes: Tensor, preprocessing: Preprocessing, share: float, chance: Generator
+) -> tuple[Tensor, Tensor]:
+    """Flips, quarter turns, a small rotation and scale; the DWI is displaced by some pixels of its own."""
+    count, side = len(inputs), inputs.shape[-1]
+    device = inputs.device
+    quarter = torch.randint(0, 4, (count,), device=device, generator=chance) * (math.pi / 2)
+    angle = quarter + share * 0.25 * torch.randn(count, device=device, generator=chance)
+    flip = 1.0 - 2.0 * torch.randint(0, 2, (count,), device=device, generator=chance)
+    scale = torch.exp(share * 0.15 * torch.randn(count, device=device, generator=chance))
+    stretch = torch.exp(share * 0.06 * torch.randn(count, device=device, generator=chance))
+    theta = torch.zeros(count, 2, 3, device=device)
+    theta[:, 0, 0], theta[:, 0, 1] = flip * scale * stretch * angle.cos(), -scale * angle.sin()
+    theta[:, 1, 0], theta[:, 1, 1] = flip * scale * stretch * angle.sin(), scale * angle.cos()
+    shape = [count, 1, side, side]
+    grid = functional.affine_grid(theta, shape, align_corners=False)
+    nodes = (functional.grid_sample(nodes, grid, align_corners=False) > 0.5).float()
+    if preprocessing.fusion == "weighted":
+        return functional.grid_sample(inputs, grid, padding_mode="border", align_corners=False), nodes
+    channels = 2 * preprocessing.neighbors + 1
+    pixels = share * torch.randn(count, 1, 1, 2, device=device, generator=chance) / preprocessing.pixel_mm
+    displaced = grid + 2.0 * pixels / side
+    t2 = functional.grid_sample(inputs[:, :channels], grid, padding_mode="border", align_corners=False)
+    dwi = functional.grid_sample(inputs[:, channels:], displaced, padding_mode="border", align_corners=False)
+    dwi[:, -1] = (dwi[:, -1] > 0.99).float()
+    return torch.cat([t2, dwi], 1), nodes
+
+
+def _intensities(images: Tensor, share: float, chance: Generator, inverted_share: float = 0.0) -> Tensor:
+    """Gamma, scale, offset, a bright or dark corner, blur and noise; for a few, the contrast upside down."""
+    count, _, height, width = images.shape
+    low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
+    span = (high - low).clamp(min=1e-3)
+    gamma = torch.exp(_normal(images, chance, 0.25 * share))
+    result = ((images - low) / span).clamp(min=1e-4) ** gamma * span + low
+    result = result * torch.exp(_normal(images, chance, 0.25 * share)) + _normal(images, chance, 0.25 * share)
+    coarse = torch.randn(count, 1, 3, 3, device=images.device, generator=chance) * 0.2 * share
+    bias = functional.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
+    # The darkest signal is air: shading multiplies what lies above it.
+    result = (result - low) * torch.exp(bias) + low
+    blurred = functional.avg_pool2d(functional.pad(result, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    blur = _uniform(images, chance, 0, 1) * (_uniform(images, chance, 0, 1) < 0.3 * share)
+    result = result + blur * (blurred - result)
+    noise = torch.randn(images.shape, device=images.device, generator=chance)
+    result = result + noise * (_uniform(images, chance, -0.15, 0.25) * share).clamp(min=0)
+    if inverted_share:
+        upside_down = (_uniform(images, chance, 0, 1) < inverted_share * share).float()
+        result = result * (1 - 2 * upside_down)
+    return result.clamp(LOWEST, HIGHEST)

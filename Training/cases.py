@@ -1,0 +1,124 @@
+"""Cases on disk as training reads them: normalized slices at the network's pixel.
+
+A case is a folder with ``t2.npy`` [k, j, i], ``dwi.npy`` and ``known.npy`` [variant, k, j, i], ``nodes.npy``
+[k, j, i] and ``case.json``. The variants show the same patient with other b-values or another residual
+displacement. Arrays are read from disk as they are needed: the number of cases is not limited by memory.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.images.image import Image
+from LymphNodeSegLib.network.fusion import Preprocessing, normalized_pair
+from LymphNodeSegLib.network.inference import to_working_grid, working_grid
+
+
+@dataclass(frozen=True)
+class AlignedDwi:
+    """A DWI on the T2's grid.
+
+    Attributes:
+        array: [k, j, i], float32.
+        known: Boolean [k, j, i].
+    """
+
+    array: np.ndarray = field(repr=False)
+    known: np.ndarray = field(repr=False)
+
+
+class Case:
+    """A case on disk; the arrays are memory-mapped.
+
+    Args:
+        folder: As `write_case` left it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.patient: str = json.loads((folder / "case.json").read_text(encoding="utf-8"))["patient"]
+        self.t2 = np.load(folder / "t2.npy", mmap_mode="r")
+        self.dwi = np.load(folder / "dwi.npy", mmap_mode="r")
+        self.known = np.load(folder / "known.npy", mmap_mode="r")
+        self.nodes = np.load(folder / "nodes.npy", mmap_mode="r")
+        self.node_slices = np.flatnonzero(self.nodes.any((1, 2)))
+
+
+def write_case(
+    folder: Path,
+    patient: str,
+    t2: Image,
+    variants: Sequence[AlignedDwi],
+    nodes: np.ndarray,
+    preprocessing: Preprocessing,
+) -> None:
+    """Prepare a case and write it; a folder that exists is complete.
+
+    Args:
+        folder: Where to.
+        patient: Whose it is; cases of one patient stay on one side of the split.
+        t2: The T2.
+        variants: One or more DWIs on its grid.
+        nodes: [k, j, i], not 0 in a lymph node.
+        preprocessing: The network's.
+    """
+    import torch
+
+    size, pixel_mm = working_grid(t2, preprocessing.pixel_mm)
+    t2_fine = to_working_grid(t2.array, size)
+    dwis, knowns = [], []
+    for one in variants:
+        known = (to_working_grid(one.known, size) > 0.5).float()
+        t2_signal, dwi_signal, _ = normalized_pair(t2_fine, to_working_grid(one.array, size), known, pixel_mm)
+        dwis.append(dwi_signal.half())
+        knowns.append(known.to(torch.uint8))
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    np.save(partial / "t2.npy", t2_signal.half().numpy())
+    np.save(partial / "dwi.npy", torch.stack(dwis).numpy())
+    np.save(partial / "known.npy", torch.stack(knowns).numpy())
+    np.save(partial / "nodes.npy", (to_working_grid(nodes > 0, size) > 0.5).to(torch.uint8).numpy())
+    (partial / "case.json").write_text(
+        json.dumps({"patient": patient, "pixel_mm": pixel_mm}), encoding="utf-8"
+    )
+    partial.rename(folder)
+
+
+def read_cases(folder: Path) -> list[Case]:
+    """All complete cases below a folder, in the order of their names.
+
+    Raises:
+        InputError: there is none.
+    """
+    cases = [
+        Case(one.parent)
+        for one in sorted(folder.glob("*/case.json"))
+        if not one.parent.name.endswith(".partial")
+    ]
+    if not cases:
+        raise InputError("There are no prepared cases: run `python -m Training prepare` first.")
+    return cases
+
+
+def split_by_patient(
+    cases: Sequence[Case], validation_share: float, seed: int
+) -> tuple[list[Case], list[Case]]:
+    """Training and validation cases; no patient is on both sides.
+
+    Args:
+        cases: All cases.
+        validation_share: Share of the patients kept for validation; at least one, unless there is only one.
+        seed: Decides which.
+    """
+    patients = sorted({one.patient for one in cases})
+    np.random.default_rng(seed).shuffle(patients)
+    count = min(max(1, round(len(patients) * validation_share)), len(patients) - 1)
+    held_out = set(patients[:count])
+    return [c for c in cases if c.patient not in held_out], [c for c in cases if c.patient in held_out]

@@ -1,0 +1,134 @@
+"""From a checkpoint to a model file: fold, calibrate, write the card."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from LymphNodeSegLib import __version__
+from LymphNodeSegLib.network.eru_net import for_inference
+from LymphNodeSegLib.network.fusion import fuse
+from LymphNodeSegLib.network.inference import forward
+from LymphNodeSegLib.network.model_file import save_model
+from torch import Tensor, nn
+
+from .cases import Case, split_by_patient
+from .config import Config
+from .learning import Learner
+from .prepare import cases_of
+from .train import read_checkpoint
+
+BINS = 15
+CALIBRATION_CASES = 20
+
+
+def export_model(checkpoint: Path, out: Path, scores: Optional[Path] = None, listed: bool = False) -> str:
+    """Write a model file.
+
+    Args:
+        checkpoint: Of a training run.
+        out: The model file (.pt).
+        scores: JSON figures to put into the card.
+        listed: Add the file to the ``models.json`` beside it.
+
+    Returns:
+        The file's sha256.
+    """
+    values = read_checkpoint(checkpoint)
+    learner = Learner(values["hyper_parameters"]["config"])
+    learner.load_state_dict(values["state_dict"])
+    config = learner.config
+    network = for_inference(learner.network)
+    training, validation = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
+    logits, nodes = held_out_logits(network, validation[:CALIBRATION_CASES], config)
+    temperature = fitted_temperature(logits, nodes)
+    card = {
+        "name": config.export.name,
+        "notice": config.export.notice,
+        "preprocessing": config.preprocessing.as_dict(),
+        "temperature": round(temperature, 4),
+        "stride": 2 ** (config.network.depth - 1),
+        "network": {"architecture": "ERU-Net", **config.as_dict()["network"]},
+        "training": {
+            "cases": len(training),
+            "source": "synthetic pelvises" if config.data.source == "phantom" else "own cases",
+            "steps": int(values["global_step"]),
+            "config": {**config.as_dict(), "data": {**config.as_dict()["data"], "cache": "", "source": ""}},
+            "lymphnodeseg": __version__,
+            "date": date.today().isoformat(),
+        },
+        "calibration": {
+            "cases": min(len(validation), CALIBRATION_CASES),
+            "before": reliability(logits, nodes, 1.0),
+            "after": reliability(logits, nodes, temperature),
+        },
+        "scores": json.loads(scores.read_text(encoding="utf-8")) if scores else {},
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sha256 = save_model(network, card, out)
+    if listed:
+        list_model(out, card, sha256)
+    return sha256
+
+
+def held_out_logits(network: nn.Module, cases: list[Case], config: Config) -> tuple[Tensor, Tensor]:
+    """Logits and truth of every pixel of whole validation slices, flat."""
+    logits, nodes = [], []
+    stride = 2 ** (config.network.depth - 1)
+    with torch.inference_mode():
+        for case in cases:
+            volumes = (case.t2, case.dwi[0], case.known[0])
+            t2, dwi, known = (torch.from_numpy(np.array(one, dtype=np.float32)) for one in volumes)
+            height, width = (n - n % stride for n in t2.shape[1:])
+            inputs = fuse(t2, dwi, known, config.preprocessing)[:, :, :height, :width]
+            logits.append(forward(inputs, network, "cpu").flatten())
+            nodes.append(torch.from_numpy(np.array(case.nodes[:, :height, :width])).flatten().float())
+    return torch.cat(logits), torch.cat(nodes)
+
+
+def fitted_temperature(logits: Tensor, nodes: Tensor) -> float:
+    """The temperature of the smallest cross entropy (Guo C et al., ICML 2017)."""
+    candidates = torch.exp(torch.linspace(-1.5, 1.5, 61)).tolist()
+    losses = [
+        nn.functional.binary_cross_entropy_with_logits(logits / one, nodes).item() for one in candidates
+    ]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def reliability(logits: Tensor, nodes: Tensor, temperature: float) -> dict[str, Any]:
+    """Reliability curve and expected calibration error of the pixels with a probability of 1 % or more.
+
+    Nearly all pixels are background that nobody doubts: with them, any network would look calibrated.
+    """
+    probability = torch.sigmoid(logits / temperature)
+    doubtful = probability >= 0.01
+    probability, truth = probability[doubtful], nodes[doubtful]
+    bins = (probability * BINS).long().clamp(max=BINS - 1)
+    count = torch.bincount(bins, minlength=BINS)
+    mean = torch.bincount(bins, probability, BINS) / count.clamp(min=1)
+    share = torch.bincount(bins, truth, BINS) / count.clamp(min=1)
+    error = float(((mean - share).abs() * count).sum() / count.sum().clamp(min=1))
+    return {
+        "expected_calibration_error": round(error, 4),
+        "mean_probability": [round(one, 3) for one in mean.tolist()],
+        "share_of_nodes": [round(one, 3) for one in share.tolist()],
+    }
+
+
+def list_model(path: Path, card: dict[str, Any], sha256: str) -> None:
+    """Put a model file into the ``models.json`` beside it; one of the same name is replaced."""
+    models_file = path.with_name("models.json")
+    listed = json.loads(models_file.read_text(encoding="utf-8"))["models"] if models_file.exists() else []
+    entry = {
+        "name": card["name"],
+        "file": path.name,
+        "sha256": sha256,
+        "card": "MODEL_CARD.md",
+        "notice": card["notice"],
+    }
+    others = [one for one in listed if one["name"] != entry["name"]]
+    models_file.write_text(json.dumps({"models": [entry, *others]}, indent=2) + "\n", encoding="utf-8")

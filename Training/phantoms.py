@@ -1,0 +1,100 @@
+"""Training cases from synthetic pelvises, with the displacement that a registration leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from LymphNodeSegLib.images.image import Geometry, Image
+
+from .cases import AlignedDwi, write_case
+from .config import Config
+
+if TYPE_CHECKING:
+    from LymphNodeSegLib.phantom import Phantom
+
+HIGH_B_S_MM2 = 400.0
+RESIDUAL_MM = 3.0
+"""Largest displacement left by a registration that worked."""
+SHARES = {"undone": 0.75, "partly": 0.15, "as acquired": 0.10}
+VARIANTS = 3
+
+
+def prepare_phantom(seed: int, config: Config, folder: Path) -> None:
+    """Make a phantom and write it as a case; does nothing where it is there already.
+
+    Args:
+        seed: The phantom's.
+        config: The run.
+        folder: Where the case goes.
+    """
+    from LymphNodeSegLib.phantom import make_phantom
+
+    if folder.exists():
+        return
+    chance = np.random.default_rng((seed, 1))
+    difficulty = "standard" if chance.random() < config.data.standard_share else "hard"
+    phantom = make_phantom(seed, difficulty)
+    variants = [aligned_dwi(phantom, chance) for _ in range(VARIANTS)]
+    write_case(folder, f"phantom-{seed}", phantom.t2, variants, phantom.labels.array, config.preprocessing)
+
+
+def aligned_dwi(phantom: Phantom, chance: np.random.Generator) -> AlignedDwi:
+    """One of the phantom's high b-values on the T2's grid, nearly where it belongs.
+
+    Args:
+        phantom: The pelvis.
+        chance: Decides which b-value, and how much of the displacement is left.
+    """
+    high = [one for one in phantom.dwi_series if (one.acquisition.b_value_s_mm2 or 0) >= HIGH_B_S_MM2]
+    dwi = high[chance.integers(len(high))]
+    state = chance.choice(list(SHARES), p=list(SHARES.values()))
+    left = {"undone": 0.0, "partly": chance.uniform(0.2, 0.8), "as acquired": 1.0}[str(state)]
+    residual = residual_lps_mm(phantom.t2.geometry, chance) if state == "undone" else 0.0
+    return resampled(dwi, phantom.t2.geometry, phantom.displacement_lps_mm * np.float32(left) + residual)
+
+
+def residual_lps_mm(geometry: Geometry, chance: np.random.Generator) -> np.ndarray:
+    """A smooth displacement of up to `RESIDUAL_MM`, [k, j, i, 3], LPS."""
+    import torch
+    from torch.nn import functional
+
+    knots = [
+        max(2, round(n * mm / 40.0) + 1) for n, mm in zip(geometry.size_ijk[::-1], geometry.spacing_mm[::-1])
+    ]
+    coarse = torch.from_numpy(chance.standard_normal((1, 3, *knots)).astype(np.float32))
+    fine = functional.interpolate(coarse, size=geometry.size_ijk[::-1], mode="trilinear", align_corners=True)[
+        0
+    ]
+    longest = float(fine.square().sum(0).sqrt().max())
+    return (fine * (chance.uniform(0.0, RESIDUAL_MM) / longest)).permute(1, 2, 3, 0).numpy()
+
+
+def resampled(moving: Image, grid: Geometry, displacement_lps_mm: np.ndarray) -> AlignedDwi:
+    """An image on another grid: at point p, what it shows at p + displacement.
+
+    Args:
+        moving: The image.
+        grid: The other grid.
+        displacement_lps_mm: [k, j, i, 3] on that grid.
+    """
+    import torch
+    from torch.nn import functional
+
+    k, j, i = (np.arange(n, dtype=np.float32) for n in grid.size_ijk[::-1])
+    to_moving = np.linalg.inv(moving.geometry.ijk_to_lps)
+    matrix = (to_moving @ grid.ijk_to_lps).astype(np.float32)
+    points = (
+        i[None, None, :, None] * matrix[:3, 0]
+        + j[None, :, None, None] * matrix[:3, 1]
+        + k[:, None, None, None] * matrix[:3, 2]
+        + matrix[:3, 3]
+        + displacement_lps_mm.astype(np.float32) @ to_moving[:3, :3].T.astype(np.float32)
+    )
+    size = np.array(moving.geometry.size_ijk, dtype=np.float32)
+    known = ((points > -0.5) & (points < size - 0.5)).all(-1)
+    unit = torch.from_numpy((points + 0.5) * 2.0 / size - 1.0)[None]
+    volume = torch.from_numpy(np.ascontiguousarray(moving.array, dtype=np.float32))[None, None]
+    array = functional.grid_sample(volume, unit, padding_mode="border", align_corners=False)[0, 0]
+    return AlignedDwi(array.numpy(), known)

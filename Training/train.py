@@ -1,0 +1,70 @@
+"""One training run: from prepared cases to checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from LymphNodeSegLib.errors import InputError
+
+from .cases import split_by_patient
+from .config import Config
+from .learning import CropData, Learner, precision_of
+from .prepare import cases_of
+
+
+def run_training(
+    config: Config, out: Path, resume: Optional[Path] = None, start_from: Optional[Path] = None
+) -> Path:
+    """Train; Lightning picks CPU, one GPU or several.
+
+    Args:
+        config: The run.
+        out: Where checkpoints and curves go.
+        resume: Checkpoint of this run to go on with, the schedule included.
+        start_from: Checkpoint whose weights a new run begins with.
+
+    Returns:
+        The last checkpoint; its weights are the moving average.
+    """
+    lightning.seed_everything(config.seed, workers=True)
+    training, validation = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
+    learner = Learner(config.as_dict())
+    if start_from:
+        learner.load_state_dict(read_checkpoint(start_from)["state_dict"])
+    schedule = config.schedule
+    checkpoints = ModelCheckpoint(dirpath=out, filename="{step}", save_last=True, every_n_epochs=1)
+    trainer = lightning.Trainer(
+        max_steps=schedule.steps,
+        precision=precision_of(config),  # type: ignore[arg-type]
+        callbacks=[EMAWeightAveraging(decay=schedule.ema_decay), checkpoints],
+        logger=CSVLogger(out, name="curves"),
+        gradient_clip_val=5.0,
+        reload_dataloaders_every_n_epochs=1,
+        check_val_every_n_epoch=2,
+        num_sanity_val_steps=0,
+        log_every_n_steps=20,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        deterministic="warn",
+    )
+    trainer.fit(
+        learner, datamodule=CropData(config, training, validation), ckpt_path=resume, weights_only=False
+    )
+    return out / "last.ckpt"
+
+
+def read_checkpoint(path: Path) -> dict:
+    """A checkpoint's values.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError):
+        raise InputError(f"The checkpoint '{path.name}' is missing or damaged.") from None
