@@ -1,0 +1,140 @@
+"""Nodes as a DICOM segmentation, by highdicom (PS3.3 A.51)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..colors import color_of
+from ..errors import InputError
+from ..images.image import Image
+from ..nodes.node import Node
+from . import codes, dicom_common
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
+def write_dicom_seg(
+    labels: Image,
+    nodes: Sequence[Node],
+    reference_files: Sequence[Path],
+    path: Path,
+    edited_ids: Collection[str] = frozenset(),
+) -> None:
+    """Write a binary segmentation, one segment a node, that refers to the original T2 series.
+
+    Args:
+        labels: One label a node, on the grid of the T2.
+        nodes: The nodes; `Node.label` names each one's voxels.
+        reference_files: The DICOM files of the original T2 series (`Image.acquisition.source_files`).
+        path: Where to write; an old file is replaced only when the new one is complete.
+        edited_ids: Ids of nodes that a reader has changed; their segments are SEMIAUTOMATIC.
+
+    Raises:
+        InputError: there is no node (the standard allows no empty segmentation), the reference series does
+            not fit, highdicom is not installed, or the file cannot be written.
+    """
+    require_highdicom()
+    dicom_common.require_nodes(labels, nodes, "segmentation")
+    reference = dicom_common.read_reference(reference_files, labels.geometry)
+    with dicom_common.quiet():
+        dataset = _segmentation(labels, nodes, reference, edited_ids)
+        dicom_common.carry_over(dataset, reference.header)
+        dicom_common.save(dataset, path)
+
+
+def require_highdicom() -> None:
+    """Say how to get highdicom where it is missing; Slicer does not bundle it.
+
+    Raises:
+        InputError: highdicom cannot be imported.
+    """
+    try:
+        import highdicom  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "DICOM SEG and SR need the package highdicom: run 'pip install highdicom'."
+        ) from error
+
+
+def _segmentation(
+    labels: Image, nodes: Sequence[Node], reference: dicom_common.Reference, edited_ids: Collection[str]
+) -> Dataset:
+    import highdicom as hd
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    uids = dicom_common.tracking_uids(labels, nodes, reference)
+    descriptions = [
+        _description(number, node, uids[node.id], node.id in edited_ids)
+        for number, node in enumerate(nodes, start=1)
+    ]
+    return hd.seg.Segmentation(
+        source_images=_sources(reference),
+        pixel_array=_frames(labels, nodes, reference),
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=descriptions,
+        series_instance_uid=generate_uid(prefix=None),
+        series_number=dicom_common.SERIES_NUMBERS["SEG"],
+        sop_instance_uid=generate_uid(prefix=None),
+        instance_number=1,
+        manufacturer=dicom_common.MANUFACTURER,
+        manufacturer_model_name=dicom_common.MANUFACTURER,
+        software_versions=dicom_common.SOFTWARE_VERSION,
+        device_serial_number=dicom_common.DEVICE_SERIAL_NUMBER,
+        content_label="LYMPH_NODES",
+        content_description=dicom_common.RESEARCH_USE,
+        series_description="Lymph nodes (research use)",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+    )
+
+
+def _sources(reference: dicom_common.Reference) -> list[Any]:
+    """The headers of the series, in the order that `_frames` has."""
+    return list(reference.headers)
+
+
+def _frames(labels: Image, nodes: Sequence[Node], reference: dicom_common.Reference) -> np.ndarray:
+    """Segment numbers [plane, j, i], a plane for each file or frame of the reference."""
+    numbers = np.zeros(int(labels.array.max()) + 1, dtype=np.uint16)
+    for number, node in enumerate(nodes, start=1):
+        numbers[node.label] = number
+    slices = numbers[labels.array]
+    multi_frame = len(reference.headers) == 1 and "NumberOfFrames" in reference.header
+    count = int(reference.header.NumberOfFrames) if multi_frame else len(reference.headers)
+    frames = np.zeros((count, *slices.shape[1:]), dtype=np.uint16)
+    for k, plane in enumerate(reference.plane_of_slice):
+        frames[plane.frame - 1 if plane.frame else plane.file] = slices[k]
+    return frames
+
+
+def _description(number: int, node: Node, tracking_uid: str, edited: bool) -> Any:
+    import highdicom as hd
+
+    return hd.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=dicom_common.title(node),
+        segmented_property_category=codes.TISSUE.concept(),
+        segmented_property_type=codes.LYMPH_NODE.concept(),
+        algorithm_type="SEMIAUTOMATIC" if edited else "AUTOMATIC",
+        algorithm_identification=algorithm(),
+        tracking_uid=tracking_uid,
+        tracking_id=node.id,
+        anatomic_regions=None,
+        display_color=hd.color.CIELabColor.from_rgb(*color_of(node.size_class)),
+    )
+
+
+def algorithm() -> Any:
+    """Who drew the segments, for SEG."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes as dicom_codes
+
+    return hd.AlgorithmIdentificationSequence(
+        name=dicom_common.MANUFACTURER,
+        family=dicom_codes.DCM.ArtificialIntelligence,
+        version=dicom_common.__version__,
+    )

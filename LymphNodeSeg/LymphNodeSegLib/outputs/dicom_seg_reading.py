@@ -1,0 +1,65 @@
+"""DICOM segmentations, ours and others', as label maps (PS3.3 A.51; by highdicom)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..images.image import Acquisition, Geometry
+from .dicom_seg import require_highdicom
+from .segmentation import Painter, Segmentation, leading_id
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_INSIDE = 0.5
+"""Fraction or probability from which a voxel of a FRACTIONAL segmentation belongs to its segment."""
+
+
+def segmentation_of_seg(dataset: Dataset) -> Segmentation:
+    """Each segment of a BINARY, FRACTIONAL or LABELMAP segmentation, on the grid that its frames span.
+
+    Raises:
+        InputError: highdicom is not installed, the file is damaged, or its frames span no regular grid.
+    """
+    require_highdicom()
+    import highdicom as hd
+
+    try:
+        source = hd.seg.Segmentation.from_dataset(dataset, copy=False)
+        numbers = [number for number in source.segment_numbers if number]
+        first = source.get_volume(segment_numbers=numbers[:1], combine_segments=False)
+    except Exception as error:
+        raise InputError(
+            "The DICOM SEG cannot be read: it is damaged, or its frames form no regular stack of slices."
+        ) from error
+    painter = Painter(_geometry(first))
+    for number in numbers:
+        description = source.get_segment_description(number)
+        volume = source.get_volume(segment_numbers=[number], combine_segments=False)
+        tracking_id = str(description.get("TrackingID") or "")
+        painter.paint(
+            volume.array[..., 0] >= _INSIDE, str(description.segment_label), leading_id(tracking_id)
+        )
+    acquisition = Acquisition(
+        description=str(dataset.get("SeriesDescription") or ""),
+        study_uid=str(dataset.get("StudyInstanceUID") or ""),
+        frame_of_reference_uid=str(dataset.get("FrameOfReferenceUID") or ""),
+    )
+    return painter.finish(acquisition)
+
+
+def _geometry(volume: Any) -> Geometry:
+    """A highdicom volume's geometry; its axes are slice, row, column, its affine is in LPS."""
+    slices_mm, rows_mm, columns_mm = (float(value) for value in volume.spacing)
+    direction = np.array(volume.direction, dtype=float)[:, ::-1]
+    slices, rows, columns = volume.spatial_shape
+    x, y, z = (float(value) for value in volume.affine[:3, 3])
+    return Geometry(
+        (columns, rows, slices),
+        (x, y, z),
+        (columns_mm, rows_mm, slices_mm),
+        tuple(direction.ravel().tolist()),
+    )
