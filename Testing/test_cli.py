@@ -152,4 +152,12 @@ def test_series_of_the_real_patient(prostatex: Path) -> None:
     assert by_uid[chosen["adc"]]["description"] == "ep2d_diff_tra_DYNDIST_ADC"
     assert chosen["b_value"] == 800
     assert by_uid[chosen["dwi"]]["b_values"] == [50, 400, 800]
-    assert set(by_uid[chosen["t2"]]) >= {"uid", "description", "role", "plane", "b_values", "files", "problem"}
+    assert set(by_uid[chosen["t2"]]) >= {
+        "uid",
+        "description",
+        "role",
+        "plane",
+        "b_values",
+        "files",
+        "problem",
+    }

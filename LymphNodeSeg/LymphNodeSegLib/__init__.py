@@ -8,3 +8,6 @@ The road of the data is the order of the packages, and nothing imports against i
 """
 
 __version__ = "0.1.0"
+
+NOTICE = "Research use only. Not a medical device."
+"""Every file, page and message that shows a result says this."""

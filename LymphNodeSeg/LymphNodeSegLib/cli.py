@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Callable, NoReturn, Optional
 
 import typer
 
-from . import __version__
+from . import NOTICE, __version__
 from .errors import Cancelled, InputError
 from .settings import DEVICES, REGISTRATIONS, Settings
 
 if TYPE_CHECKING:
     from .progress import Progress
 
-NOTICE = "Research use only. Not a medical device."
 DONE, DEFECT, UNUSABLE, CANCELLED = 0, 1, 2, 3
 
 app = typer.Typer(
@@ -98,6 +97,12 @@ def with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
+def print_end(out: Path, model_notice: str) -> None:
+    """Where the report lies, and what the result is not."""
+    print(f"Report: {out / 'report.html'}")
+    print(f"{model_notice} {NOTICE}")
+
+
 @contextmanager
 def shown(kind: ProgressKind) -> Iterator[Progress]:
     """Progress as the user wants it; Ctrl-C or SIGTERM ends the run at its next step, a second one at once."""
@@ -148,11 +153,14 @@ def demo(
     progress: Annotated[ProgressKind, typer.Option(help="How progress is shown.")] = ProgressKind.BAR,
 ) -> None:
     """Make a synthetic pelvis as a DICOM study, find its nodes, and compare them with the truth."""
-    from .demo import run_demo
+    from .console_tables import print_nodes
+    from .demo import RESULT, run_demo
 
     with shown(progress) as watcher:
-        lines = run_demo(out, watcher)
-    print("\n".join(lines))
+        reading, comparison = run_demo(out, watcher)
+    print_nodes(reading.nodes)
+    print("\n".join(comparison))
+    print_end(out / RESULT, reading.model.notice)
 
 
 @app.command()
@@ -164,19 +172,18 @@ def series(
     """List the series of a study, and which of them would be used."""
     from .images.choose import choose_series, series_as_dict
     from .images.study import scan_study
-    from .text_tables import series_table
+    from .console_tables import print_series
 
     found = scan_study(study_dir)
     try:
-        choice, problem = choose_series(found), ""
-    except InputError as error:
-        choice, problem = None, str(error)
+        choice = choose_series(found)
+    except InputError as error:  # the list is what was asked for; that nothing can be run on it comes with it
+        choice = None
+        print(f"lymphnodeseg: {error}", file=sys.stderr)
     if as_json:
         print(json.dumps(series_as_dict(found, choice), indent=1, ensure_ascii=False))
     else:
-        print(series_table(found, choice))
-    if problem:
-        raise InputError(problem)
+        print_series(found, choice)
 
 
 @app.command()
@@ -201,12 +208,15 @@ def segment(
     registration: Annotated[
         RegistrationMethod, typer.Option(help="How far DWI may be moved to fit the T2.")
     ] = RegistrationMethod.deformable,  # type: ignore[attr-defined]
-    suspicious_mm: Annotated[float, typer.Option(help="Short axis from which a node counts as enlarged.")] = 10.0,
+    suspicious_mm: Annotated[
+        float, typer.Option(help="Short axis from which a node counts as enlarged.")
+    ] = 10.0,
     progress: Annotated[ProgressKind, typer.Option(help="How progress is shown.")] = ProgressKind.BAR,
 ) -> None:
     """Find, separate and measure the lymph nodes of one study."""
     from . import pipeline
-    from .text_tables import node_table
+    from .console_tables import print_nodes
+    from .job import Job
 
     settings = Settings(
         model=model,
@@ -215,15 +225,14 @@ def segment(
         suspicious_mm=suspicious_mm,
         trust_unlisted_model=trust_model,
     )
-    job = pipeline.Job(out=out, study=study, t2=t2, dwi=dwi, adc=adc, settings=settings)
+    job = Job(out=out, study=study, t2=t2, dwi=dwi, adc=adc, settings=settings)
     with shown(progress) as watcher:
         reading = pipeline.segment(job, watcher)
     if progress is ProgressKind.JSON:
         print(json.dumps({"event": "result", "out": str(out), "nodes": len(reading.nodes)}))
         return
-    print(node_table(reading.nodes))
-    print(f"Report: {out / 'report.html'}")
-    print(f"{reading.model.notice} {NOTICE}")
+    print_nodes(reading.nodes)
+    print_end(out, reading.model.notice)
 
 
 @app.command()
@@ -231,20 +240,26 @@ def segment(
 def measure(
     segmentation: Annotated[Path, typer.Argument(help=".seg.nrrd, label map, DICOM RTSTRUCT or SEG.")],
     image: Annotated[
-        Optional[Path], typer.Option(help="T2 image: the grid of an RTSTRUCT or SEG, and hints from its signal.")
+        Optional[Path],
+        typer.Option(help="T2 image: the grid of an RTSTRUCT or SEG, and hints from its signal."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the nodes of a segmentation."""
+    from .console_tables import print_nodes
+    from .images.files import read_image
     from .nodes.measure import measure_nodes
+    from .outputs.segmentation_files import read_segmentation
     from .outputs.table import measurements_as_dict
-    from .text_tables import node_table
 
-    t2 = _read_optional_image(image)
-    masks = _read_segmentation(segmentation, t2)
+    t2 = read_image(image, "T2") if image is not None else None
+    masks = read_segmentation(segmentation, t2)
     same_grid = t2 is not None and t2.geometry.is_close(masks.labels.geometry)
     nodes = measure_nodes(masks.labels, t2=t2 if same_grid else None, ids=masks.ids)
-    print(json.dumps(measurements_as_dict(nodes), indent=1) if as_json else node_table(nodes))
+    if as_json:
+        print(json.dumps(measurements_as_dict(nodes), indent=1, allow_nan=False))
+    else:
+        print_nodes(nodes)
 
 
 @app.command()
@@ -256,7 +271,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The DICOM file to write.")],
 ) -> None:
     """Write a segmentation as DICOM that refers to the original series."""
-    from .export import export_segmentation
+    from .outputs.export import export_segmentation
 
     export_segmentation(segmentation, reference, output_format.value, out)
     print(out)
@@ -267,7 +282,9 @@ def export(
 def phantom(
     out: OutFolder,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pelvis.")] = 0,
-    difficulty: Annotated[Difficulty, typer.Option(help="Mixture of anatomies and artifacts.")] = Difficulty.STANDARD,
+    difficulty: Annotated[
+        Difficulty, typer.Option(help="Mixture of anatomies and artifacts.")
+    ] = Difficulty.STANDARD,
     image_format: Annotated[ImageFormat, typer.Option("--format", help="Files to write.")] = ImageFormat.NRRD,
 ) -> None:
     """Make a synthetic pelvis with known lymph nodes."""
@@ -287,24 +304,14 @@ def evaluate(
 ) -> None:
     """Compare a segmentation with the truth."""
     from .nodes.evaluation import evaluate as compare_masks
-    from .text_tables import evaluation_table
+    from .console_tables import print_evaluation
+    from .outputs.segmentation_files import read_segmentations
 
-    truth_masks = _read_segmentation(truth, None)
-    prediction_masks = _read_segmentation(prediction, truth_masks.labels)
-    result = compare_masks(prediction_masks.labels, truth_masks.labels)
-    print(json.dumps(result, indent=1) if as_json else evaluation_table(result))
-
-
-def _read_optional_image(path: Optional[Path]) -> Any:
-    from .images.files import read_image
-
-    return read_image(path, "T2") if path is not None else None
-
-
-def _read_segmentation(path: Path, grid: Any) -> Any:
-    from .outputs.segmentation_files import read_segmentation
-
-    return read_segmentation(path, grid)
+    result = compare_masks(*(one.labels for one in read_segmentations(prediction, truth)))
+    if as_json:
+        print(json.dumps(result, indent=1, allow_nan=False))
+    else:
+        print_evaluation(result)
 
 
 def main() -> None:

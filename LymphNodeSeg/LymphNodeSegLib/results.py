@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import InputError
 from .progress import Progress
-from .result_folder import SEGMENTATION
+from .result_folder import RECORD, sha256_of
 
 if TYPE_CHECKING:
-    from .pipeline import Job, Reading
+    import numpy as np
+
+    from .job import Reading
+    from .settings import Settings
 
 
-def write_result_files(reading: Reading, job: Job, folder: Path, progress: Progress) -> None:
-    """Write a result into a folder; see the design for the list of files.
+def write_result_files(reading: Reading, settings: Settings, folder: Path, progress: Progress) -> None:
+    """Write a result into a folder; the design lists the files.
+
+    DICOM objects are written where the T2 came from DICOM and there is a node to put in them. ``run.json``
+    comes last, with the hash of every other file.
 
     Raises:
+        InputError: a file could not be written.
         Cancelled: the user asked to stop.
     """
-    steps = [_write_images, _write_measurements, _write_scene, _write_report]
-    if reading.study.t2.is_dicom:
-        steps.append(_write_dicom)
-    steps.append(_write_record)
-    for index, step in enumerate(steps):
-        progress.fraction(index / len(steps))
-        step(reading, job, folder)
+    from .network.fusion import fused_picture
+    from .scene import write_scene_files
+
+    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    study, registration = reading.study, reading.registration
+    try:
+        fused = fused_picture(study.t2, registration.dwi, registration.known)
+        _write_images(reading, fused, folder)
+        progress.fraction(0.3)
+        write_scene_files(folder, study.t2, registration.dwi, registration.adc, reading.labels, reading.nodes)
+        progress.fraction(0.6)
+        if study.t2.is_dicom and reading.nodes:
+            _write_dicom(reading, folder)
+        progress.fraction(0.8)
+        _write_report(reading, settings, fused, folder, created)
+        _write_measurements(reading, folder, created)
+        _write_record(reading, settings, folder, created)
+    except OSError as error:
+        raise InputError(
+            f"The results could not be written ({error.strerror or error}): free some space or choose another folder."
+        ) from error
     progress.fraction(1.0)
+
+
+def _write_images(reading: Reading, fused: np.ndarray, folder: Path) -> None:
+    from .images.writing import write_colors, write_image
+    from .registration.transform import write_transform
+
+    write_image(reading.registration.dwi, folder / "dwi_registered.nrrd")
+    write_image(reading.probability, folder / "probability.nrrd")
+    write_colors(fused, reading.study.t2.geometry, folder / "fused.nrrd")
+    write_transform(reading.registration, folder / "registration.tfm")
+
+
+def _write_dicom(reading: Reading, folder: Path) -> None:
+    from .outputs.dicom_seg import write_dicom_seg
+    from .outputs.rtstruct import write_rtstruct
+
+    files = reading.study.t2.acquisition.source_files
+    write_rtstruct(reading.labels, reading.nodes, files, folder / "rtstruct.dcm")
+    write_dicom_seg(reading.labels, reading.nodes, files, folder / "seg.dcm")

@@ -21,6 +21,10 @@ _SEGS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 _SEGMENT_KEY = re.compile(r"Segment(\d+)_ID$")
 
 
+class GridNeededError(InputError):
+    """The file holds contours only, and no image says which grid to draw them on."""
+
+
 def read_segmentation(path: Path, reference: Optional[Image] = None) -> Segmentation:
     """Read a segmentation from any file that we know.
 
@@ -79,6 +83,20 @@ def _is_rtstruct(path: Path) -> bool:
             return str(pydicom.dcmread(path, specific_tags=["SOPClassUID"]).get("SOPClassUID")) == _RTSTRUCT
         except Exception:
             return False
+
+
+def read_segmentations(first: Path, second: Path) -> tuple[Segmentation, Segmentation]:
+    """Read two segmentations of one study; an RTSTRUCT takes the grid of the other.
+
+    Raises:
+        InputError: one of them cannot be used, or both are RTSTRUCTs.
+    """
+    try:
+        two = read_segmentation(second)
+    except GridNeededError:
+        one = read_segmentation(first)
+        return one, read_segmentation(second, one.labels)
+    return read_segmentation(first, two.labels), two
 
 
 def _on_reference(segmentation: Segmentation, reference: Optional[Image]) -> Segmentation:

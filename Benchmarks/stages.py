@@ -1,0 +1,107 @@
+"""Time and peak memory of each stage of one study, and what inference costs beside its bare forward passes.
+
+    python -m Benchmarks.stages STUDY_DIR [--device auto|cuda|mps|cpu] [--runs 3]
+
+The first run pays for start-up (imports, loading); the figures are those of the last run, in the same
+process. Peak memory is the process's resident set, sampled every 5 ms (Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from LymphNodeSegLib import pipeline
+from LymphNodeSegLib.job import Job, Reading
+from LymphNodeSegLib.progress import Silent
+from LymphNodeSegLib.settings import Settings
+
+PAGE_MIB = 4096 / 2**20
+
+
+class MemoryWatch(Silent):
+    """Progress that keeps the peak of the resident set of each stage."""
+
+    def __init__(self) -> None:
+        self.stage_name = ""
+        self.peak_mib: dict[str, float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> MemoryWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+        self.stage_name = name
+
+    def _sample(self) -> None:
+        statm = Path("/proc/self/statm")
+        while not self._stop.wait(0.005):
+            resident_mib = int(statm.read_text().split()[1]) * PAGE_MIB
+            self.peak_mib[self.stage_name] = max(resident_mib, self.peak_mib.get(self.stage_name, 0.0))
+
+
+def inference_ratio(reading: Reading, repeats: int) -> tuple[float, float]:
+    """Median seconds of whole inference and of its bare batched forward passes, taken in turn.
+
+    The bare passes run on the same batches of the same slices, resident in the number format and memory
+    layout that inference itself uses; nothing but the network is timed.
+    """
+    import torch
+    from LymphNodeSegLib.network import inference
+
+    arguments = (reading.study.t2, reading.registration.dwi, reading.registration.known, reading.model)
+    device = reading.device
+    runner, dtype = inference.runner_for(reading.model.network, device)
+    whole, bare = [], []
+    with torch.inference_mode():
+        slices = inference.prepare(*arguments).slices.to(device, dtype)
+        batch = inference.batch_size(slices, device)
+        batches = [part.contiguous(memory_format=torch.channels_last) for part in slices.split(batch)]
+        for _ in range(repeats):
+            began = time.perf_counter()
+            inference.segment_image(*arguments, device)
+            whole.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            for part in batches:
+                runner(part)
+            if device == "cuda":
+                torch.cuda.synchronize()
+            bare.append(time.perf_counter() - began)
+    return sorted(whole)[repeats // 2], sorted(bare)[repeats // 2]
+
+
+def main() -> None:
+    """Measure and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    settings = Settings(device=arguments.device)
+    for _ in range(arguments.runs):
+        with tempfile.TemporaryDirectory() as folder, MemoryWatch() as watch:
+            began = time.perf_counter()
+            reading = pipeline.segment(
+                Job(out=Path(folder) / "out", study=arguments.study, settings=settings), watch
+            )
+            total = time.perf_counter() - began
+    print(f"{'stage':<28}{'seconds':>9}{'peak MiB':>10}")
+    for name in pipeline.STAGES:
+        print(f"{name:<28}{reading.seconds[name]:>9.2f}{watch.peak_mib.get(name, 0.0):>10.0f}")
+    print(f"{'study to result':<28}{total:>9.2f}{max(watch.peak_mib.values()):>10.0f}   on {reading.device}")
+    whole, bare = inference_ratio(reading, 5)
+    print(f"inference {whole:.2f} s, bare forward passes {bare:.2f} s: ratio {whole / bare:.3f}")
+
+
+if __name__ == "__main__":
+    main()

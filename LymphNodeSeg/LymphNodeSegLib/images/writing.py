@@ -1,0 +1,47 @@
+"""Images to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .image import Geometry, Image
+
+
+def write_image(image: Image, path: Path) -> None:
+    """Write an image with its exact geometry, compressed; the suffix says the format.
+
+    Raises:
+        OSError: the file could not be written.
+    """
+    _write(image.to_sitk(), path)
+
+
+def write_colors(colors: np.ndarray, geometry: Geometry, path: Path) -> None:
+    """Write a color image.
+
+    Args:
+        colors: Red, green, blue, uint8 [k, j, i, 3].
+        geometry: Its grid.
+        path: Where to.
+
+    Raises:
+        OSError: the file could not be written.
+    """
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(colors, isVector=True)
+    image.SetOrigin(geometry.origin_lps_mm)
+    image.SetSpacing(geometry.spacing_mm)
+    image.SetDirection(geometry.direction_lps)
+    _write(image, path)
+
+
+def _write(image: object, path: Path) -> None:
+    import SimpleITK as sitk
+
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True)
+    except RuntimeError as error:
+        raise OSError(f"{path.name} could not be written.") from error

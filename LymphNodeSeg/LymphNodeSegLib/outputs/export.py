@@ -1,0 +1,40 @@
+"""A segmentation file as a DICOM object of the series it was drawn on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import InputError
+from ..images.files import read_image
+from ..nodes.measure import measure_nodes
+from .segmentation_files import read_segmentation
+
+
+def export_segmentation(segmentation: Path, reference: Path, output_format: str, out: Path) -> None:
+    """Write a segmentation as RTSTRUCT, SEG or SR that refers to the original series.
+
+    Args:
+        segmentation: Anything that `read_segmentation` takes.
+        reference: Folder of the DICOM series.
+        output_format: "rtstruct", "seg" or "sr".
+        out: The file to write.
+
+    Raises:
+        InputError: one of them cannot be used, or the file cannot be written.
+    """
+    from .dicom_seg import write_dicom_seg
+    from .rtstruct import write_rtstruct
+    from .structured_report import write_structured_report
+
+    t2 = read_image(reference, "T2")
+    if not t2.is_dicom:
+        raise InputError(
+            f"{reference.name} is no DICOM series: give the folder of the series that was segmented."
+        )
+    masks = read_segmentation(segmentation, t2)
+    nodes = measure_nodes(masks.labels, t2=t2, ids=masks.ids)
+    write = {"rtstruct": write_rtstruct, "seg": write_dicom_seg, "sr": write_structured_report}[output_format]
+    try:
+        write(masks.labels, nodes, t2.acquisition.source_files, out)
+    except OSError as error:
+        raise InputError(f"{out} can't be written ({error.strerror}): choose another --out.") from None
