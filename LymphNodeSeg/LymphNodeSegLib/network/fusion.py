@@ -171,7 +171,7 @@ def fused_picture(t2: Image, dwi: Image, known: np.ndarray) -> np.ndarray:
         pixel_mm,
     )
     gray = ((gray + 1.2) / 3.5).clamp(0, 1)
-    heat = ((hot - 1.0) / 3.0).clamp(0, 1)
+    heat = ((hot - 1.4) / 3.0).clamp(0, 1)
     colors = torch.stack([torch.ones_like(heat), heat, torch.zeros_like(heat)], -1)
     opacity = (0.65 * heat.sqrt())[..., None]
     picture = gray[..., None] * (1 - opacity) + colors * opacity

@@ -165,7 +165,7 @@ def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[
     import torch
 
     progress = progress or Silent()
-    batch = max(1, BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3]))
+    batch = max(1, min(len(slices), BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3])))
     runner, dtype = _runner(network, device)
     done: list[Tensor] = []
     start = 0
