@@ -223,7 +223,7 @@ class TestDemo:
         assert scores["false_positives_per_case"]["all"] <= 2
 
     def test_short_axis(self, demo: Run) -> None:
-        """Found nodes are matched to the truth by their centers, on their own: no code of ours but the files."""
+        """Found nodes are matched to the truth by their centers; no code of ours but the files."""
         found = json.loads((demo.out / "result" / "measurements.json").read_text())["nodes"]
         truth = json.loads((demo.out / "phantom" / "truth.json").read_text())["nodes"]
         errors = []

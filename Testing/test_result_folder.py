@@ -23,23 +23,27 @@ def write_result(target: Path, **contents: str) -> None:
         folder.publish()
 
 
+def fail_while_writing(target: Path, name: str) -> None:
+    with ResultFolder(target) as folder:
+        (folder.staging / name).write_text("half a result")
+        raise RuntimeError
+
+
 def test_appears_with_its_parents(tmp_path: Path) -> None:
     write_result(tmp_path / "a" / "b" / "out", run__json="{}")
     assert files_below(tmp_path) == {"a/b/out/run.json": "{}"}
 
 
 def test_failure_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), ResultFolder(tmp_path / "a" / "b" / "out") as folder:
-        (folder.staging / "run.json").write_text("{}")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fail_while_writing(tmp_path / "a" / "b" / "out", "run.json")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_failure_keeps_the_earlier_result(tmp_path: Path) -> None:
     write_result(tmp_path / "out", run__json="{}", report__html="first")
-    with pytest.raises(RuntimeError), ResultFolder(tmp_path / "out") as folder:
-        (folder.staging / "report.html").write_text("second")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fail_while_writing(tmp_path / "out", "report.html")
     assert files_below(tmp_path) == {"out/run.json": "{}", "out/report.html": "first"}
 
 
@@ -71,7 +75,7 @@ def test_target_is_a_file(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs /proc, a folder that nobody can write to")
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs /proc, where nobody can write")
 def test_parent_that_cannot_be_written() -> None:
     with pytest.raises(InputError, match="can't be written"), ResultFolder(Path("/proc/nowhere/out")):
         pass
@@ -82,4 +86,4 @@ def test_folder_without_permission(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir(mode=0o500)
     with pytest.raises(InputError, match="can't be written"), ResultFolder(tmp_path / "out"):
         pass
-    assert os.listdir(tmp_path) == ["out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

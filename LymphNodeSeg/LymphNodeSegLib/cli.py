@@ -105,7 +105,7 @@ def print_end(out: Path, model_notice: str) -> None:
 
 @contextmanager
 def shown(kind: ProgressKind) -> Iterator[Progress]:
-    """Progress as the user wants it; Ctrl-C or SIGTERM ends the run at its next step, a second one at once."""
+    """Progress as the user wants it; Ctrl-C or SIGTERM ends the run at its next step, a second at once."""
     asked = False
 
     def ask(number: int, frame: object) -> None:
@@ -170,9 +170,9 @@ def series(
     as_json: AsJson = False,
 ) -> None:
     """List the series of a study, and which of them would be used."""
+    from .console_tables import print_series
     from .images.choose import choose_series, series_as_dict
     from .images.study import scan_study
-    from .console_tables import print_series
 
     found = scan_study(study_dir)
     try:
@@ -303,8 +303,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Compare a segmentation with the truth."""
-    from .nodes.evaluation import evaluate as compare_masks
     from .console_tables import print_evaluation
+    from .nodes.evaluation import evaluate as compare_masks
     from .outputs.segmentation_files import read_segmentations
 
     result = compare_masks(*(one.labels for one in read_segmentations(prediction, truth)))

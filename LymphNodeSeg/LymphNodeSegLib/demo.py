@@ -52,7 +52,8 @@ def compare_with_truth(reading: Reading, truth: Image) -> list[str]:
     scores = evaluate(reading.labels, truth)
     large, every = scores["nodes"][">=10"], scores["nodes"]["all"]
     return [
-        "Compared with the truth of this synthetic pelvis (a phantom, not a patient): "
+        "Compared with the truth of this synthetic pelvis, a phantom and not a patient: "
         f"{large['found']} of {large['true']} nodes of 10 mm short axis and more found, "
-        f"{every['found']} of {every['true']} of all sizes; {every['false']} false finds; Dice {scores['dice']:.2f}."
+        f"{every['found']} of {every['true']} of all sizes; {every['false']} false finds; "
+        f"Dice {scores['dice']:.2f}."
     ]

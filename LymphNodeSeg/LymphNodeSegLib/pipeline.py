@@ -49,7 +49,8 @@ def read_study(job: Job, progress: Progress) -> StudyImages:
 
     if job.study is not None:
         return load_study(job.study, progress)
-    assert job.t2 is not None and job.dwi is not None  # a Job has one or the other
+    assert job.t2 is not None  # a Job has a study or a pair
+    assert job.dwi is not None
     return load_pair(job.t2, job.dwi, job.adc, progress)
 
 

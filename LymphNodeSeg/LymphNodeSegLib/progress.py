@@ -56,7 +56,6 @@ class Part:
         self._whole.message(text)
 
 
-
 class JsonLines:
     """Progress for programs: one JSON object a line, flushed at once.
 

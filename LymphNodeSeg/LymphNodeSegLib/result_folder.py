@@ -63,8 +63,8 @@ class ResultFolder:
         except OSError as error:
             self._remove_made_parents()
             raise InputError(
-                f"The output folder {self.target} can't be written to ({error.strerror or 'permission denied'}): "
-                "choose another."
+                f"The output folder {self.target} can't be written to "
+                f"({error.strerror or 'permission denied'}): choose another."
             ) from None
         return self
 

@@ -46,7 +46,8 @@ def write_result_files(reading: Reading, settings: Settings, folder: Path, progr
         _write_record(reading, settings, folder, created)
     except OSError as error:
         raise InputError(
-            f"The results could not be written ({error.strerror or error}): free some space or choose another folder."
+            f"The results could not be written ({error.strerror or error}): "
+            "free some space or choose another folder."
         ) from error
     progress.fraction(1.0)
 
@@ -68,3 +69,52 @@ def _write_dicom(reading: Reading, folder: Path) -> None:
     files = reading.study.t2.acquisition.source_files
     write_rtstruct(reading.labels, reading.nodes, files, folder / "rtstruct.dcm")
     write_dicom_seg(reading.labels, reading.nodes, files, folder / "seg.dcm")
+
+
+def _write_report(
+    reading: Reading, settings: Settings, fused: np.ndarray, folder: Path, created: str
+) -> None:
+    from .outputs.report import ReportInput, write_report
+
+    model = reading.model
+    report = ReportInput(
+        t2=reading.study.t2,
+        registration=reading.registration,
+        nodes=reading.nodes,
+        settings=settings,
+        model_name=model.name,
+        model_card=model.card,
+        created=created,
+        model_sha256=model.sha256,
+        fused=fused,
+        device=reading.device,
+        choices=reading.study.choices,
+        warnings=reading.warnings,
+        seconds=reading.seconds,
+    )
+    write_report(folder / "report.html", report)
+
+
+def _write_measurements(reading: Reading, folder: Path, created: str) -> None:
+    from .outputs.table import write_measurements
+
+    extra = {"created": created, "model": reading.model.name, "model_notice": reading.model.notice}
+    write_measurements(reading.nodes, folder / "measurements.csv", folder / "measurements.json", extra)
+
+
+def _write_record(reading: Reading, settings: Settings, folder: Path, created: str) -> None:
+    from .outputs.run_record import write_run_record
+
+    write_run_record(
+        folder / RECORD,
+        study=reading.study,
+        settings=settings,
+        verdict=reading.registration.verdict,
+        model_name=reading.model.name,
+        model_sha256=reading.model.sha256,
+        device=reading.device,
+        seconds=reading.seconds,
+        warnings=reading.warnings,
+        outputs={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
+        created=created,
+    )
