@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Optional
 
 from .job import Job, Reading
@@ -30,7 +31,7 @@ def segment(job: Job, progress: Optional[Progress] = None) -> Reading:
         InputError: the input cannot be used; nothing is left behind.
         Cancelled: the user asked to stop; nothing is left behind.
     """
-    from .results import write_result_files
+    from .results import write_record, write_result_files
 
     watch = Stopwatch(progress or Silent())
     with ResultFolder(job.out) as folder:
@@ -38,7 +39,10 @@ def segment(job: Job, progress: Optional[Progress] = None) -> Reading:
         study = read_study(job, watch)
         reading = read(study, job.settings, watch)
         watch.stage(WRITE)
-        write_result_files(reading, job.settings, folder.staging, watch)
+        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        write_result_files(reading, job.settings, folder.staging, created, watch)
+        watch.stop()
+        write_record(reading, job.settings, folder.staging, created)
         folder.publish()
     return reading
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,12 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-def write_result_files(reading: Reading, settings: Settings, folder: Path, progress: Progress) -> None:
+def write_result_files(
+    reading: Reading, settings: Settings, folder: Path, created: str, progress: Progress
+) -> None:
     """Write a result into a folder; the design lists the files.
 
-    DICOM objects are written where the T2 came from DICOM and there is a node to put in them. ``run.json``
-    comes last, with the hash of every other file.
+    DICOM objects are written where the T2 came from DICOM and there is a node to put in them.
 
     Raises:
         InputError: a file could not be written.
@@ -30,7 +30,6 @@ def write_result_files(reading: Reading, settings: Settings, folder: Path, progr
     from .network.fusion import fused_picture
     from .scene import write_scene_files
 
-    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     study, registration = reading.study, reading.registration
     try:
         fused = fused_picture(study.t2, registration.dwi, registration.known)
@@ -43,7 +42,6 @@ def write_result_files(reading: Reading, settings: Settings, folder: Path, progr
         progress.fraction(0.8)
         _write_report(reading, settings, fused, folder, created)
         _write_measurements(reading, folder, created)
-        _write_record(reading, settings, folder, created)
     except OSError as error:
         raise InputError(
             f"The results could not be written ({error.strerror or error}): "
@@ -102,7 +100,8 @@ def _write_measurements(reading: Reading, folder: Path, created: str) -> None:
     write_measurements(reading.nodes, folder / "measurements.csv", folder / "measurements.json", extra)
 
 
-def _write_record(reading: Reading, settings: Settings, folder: Path, created: str) -> None:
+def write_record(reading: Reading, settings: Settings, folder: Path, created: str) -> None:
+    """Write ``run.json``, the last file of a result: hash of every other file, time of each stage."""
     from .outputs.run_record import write_run_record
 
     write_run_record(
