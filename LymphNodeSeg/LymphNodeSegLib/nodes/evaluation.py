@@ -61,9 +61,9 @@ def pool(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
     Returns:
         Plain values: `iou`, `dice`, `precision`, `recall` of the lymph node class over all voxels; `mean_iou`
         and `mean_pixel_accuracy`, the means over the classes lymph node and background; `global_accuracy`
-        (which background dominates); `sensitivity` and `false_positives_per_case`, each for "all" and by size band;
-        `cases`; the counts behind them in `voxels` and `nodes`; the matching `rule`. A figure whose
-        denominator is zero is None.
+        (which background dominates); `sensitivity` and `false_positives_per_case`, each for "all" and by
+        size band; `cases`; the counts behind them in `voxels` and `nodes`; the matching `rule`. A figure
+        whose denominator is zero is None.
     """
     cases, voxels = 0, dict.fromkeys(("tp", "fp", "fn", "tn"), 0)
     nodes = {band: dict.fromkeys(("true", "found", "predicted", "false"), 0) for band in _band_names()}

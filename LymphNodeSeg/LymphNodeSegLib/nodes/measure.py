@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -11,25 +11,18 @@ import numpy as np
 from ..errors import InputError
 from ..images.image import Geometry, Image
 from ..settings import Settings
-from . import solid
+from .axes import PlanarAxes, planar_axes
+from .axial import EXACTLY_AXIAL_DEGREES, axial_axes, tilt_degrees
+from .blocks import Block, blocks_of
+from .neighbors import nearest_mm
 from .node import Diameter, Node, NodeMask, Point
-from .outline import PlanarAxes
 from .reading import size_class
+from .solid import max_diameter_mm, sphericity, surface_area_mm2, surface_points
 
 DEFAULT_SETTINGS = Settings()
 
-
-@dataclass(frozen=True)
-class _Block:
-    """The bounding box of one label."""
-
-    label: int
-    box: tuple[slice, slice, slice]
-    mask: np.ndarray
-
-    @property
-    def start_ijk(self) -> tuple[int, int, int]:
-        return (self.box[2].start, self.box[1].start, self.box[0].start)
+# From (row, column, plane, 1) of a slice to (i, j, k).
+_IN_SLICE = np.array([[0.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]])
 
 
 def measure_nodes(
@@ -68,109 +61,100 @@ def measure_nodes(
             raise InputError(
                 f"The {name} image has another grid than the segmentation: resample it to that grid first."
             )
-    blocks = _blocks(labels.array)
+    geometry = labels.geometry
+    blocks = blocks_of(labels.array)
     wanted = [block for block in blocks if only is None or block.label in only]
-    nearest = _nearest_mm(blocks, wanted, labels.geometry)
-    return tuple(
-        _measure(
-            block, labels.geometry, nearest.get(block.label), probability, dwi, adc, known, settings, ids
-        )
-        for block in wanted
-    )
+    nearest = nearest_mm(blocks, wanted, geometry)
+    acquisition, axial = _all_axes(wanted, geometry)
+    images = _Images(probability, dwi, adc, known)
+    nodes = []
+    for block, in_plane, in_axial in zip(wanted, acquisition, axial):
+        name = ids[block.label] if ids and block.label in ids else f"LN{block.label:03d}"
+        nodes.append(_node(name, block, geometry, in_plane, in_axial, nearest, images, settings))
+    return tuple(nodes)
 
 
-def _measure(
-    block: _Block,
+_Axes = tuple[Optional[Diameter], Optional[Diameter]]
+
+
+@dataclass(frozen=True)
+class _Images:
+    """The images measured inside the nodes; see `measure_nodes`."""
+
+    probability: Optional[Image]
+    dwi: Optional[Image]
+    adc: Optional[Image]
+    known: Optional[np.ndarray]
+
+
+def _all_axes(blocks: Sequence[Block], geometry: Geometry) -> tuple[list[_Axes], list[_Axes]]:
+    """Long and short axis of all nodes: in the acquisition plane, and in the true axial plane."""
+    masks = [block.mask for block in blocks]
+    spacing_mm = (geometry.spacing_mm[1], geometry.spacing_mm[0])
+    found = planar_axes(masks, spacing_mm)
+    acquisition = [_diameters(axes, _IN_SLICE, block, geometry) for axes, block in zip(found, blocks)]
+    if tilt_degrees(geometry) < EXACTLY_AXIAL_DEGREES:
+        return acquisition, acquisition
+    axial: list[_Axes] = []
+    for block, reformat in zip(blocks, axial_axes(masks, geometry)):
+        axes, to_ijk = reformat if reformat is not None else (None, _IN_SLICE)
+        axial.append(_diameters(axes, to_ijk, block, geometry))
+    return acquisition, axial
+
+
+def _node(
+    name: str,
+    block: Block,
     geometry: Geometry,
-    nearest_mm: Optional[float],
-    probability: Optional[Image],
-    dwi: Optional[Image],
-    adc: Optional[Image],
-    known: Optional[np.ndarray],
+    acquisition: _Axes,
+    axial: _Axes,
+    nearest: Mapping[int, float],
+    images: _Images,
     settings: Settings,
-    ids: Optional[Mapping[int, str]],
 ) -> Node:
-    spacing_kji = geometry.spacing_mm[::-1]
+    spacing_mm = geometry.spacing_mm
     count = int(np.count_nonzero(block.mask))
-    volume = count * geometry.voxel_volume_mm3
-    center_ijk = np.argwhere(block.mask).mean(axis=0)[::-1] + block.start_ijk
-    acquisition = solid.acquisition_axes(block.mask, spacing_kji)
-    long_axis, short_axis = _diameters(acquisition, _slice_to_ijk(acquisition), block, geometry)
-    axial_long, axial_short = _axial(block, geometry, long_axis, short_axis)
-    surface = solid.surface_points(block.mask) * geometry.spacing_mm
-    area = solid.surface_area_mm2(block.mask, spacing_kji)
-    notes = _notes(block, geometry, count, known)
-    mean_dwi, min_dwi, max_dwi = _statistics(dwi, block, known)
-    mean_adc, min_adc, max_adc = _statistics(adc, block, known)
-    confidence, _, _ = _statistics(probability, block, None)
+    volume_mm3 = count * geometry.voxel_volume_mm3
+    center_ijk = np.array([index.mean() for index in np.nonzero(block.mask)[::-1]]) + block.start_ijk
+    surface = surface_points(block.mask)
+    mean_dwi, min_dwi, max_dwi = _statistics(images.dwi, block, images.known)
+    mean_adc, min_adc, max_adc = _statistics(images.adc, block, images.known)
+    long_axis, short_axis = acquisition
+    short_mm = short_axis.length_mm if short_axis else None
     return Node(
-        id=ids[block.label] if ids and block.label in ids else f"LN{block.label:03d}",
+        id=name,
         label=block.label,
         mask=NodeMask(block.mask, block.start_ijk, geometry),
-        volume_mm3=volume,
+        volume_mm3=volume_mm3,
         short_axis=short_axis,
         long_axis=long_axis,
-        axial_short_axis=axial_short,
-        axial_long_axis=axial_long,
-        max_diameter_3d_mm=solid.max_diameter_mm(surface),
-        sphericity=min(1.0, float(np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area)),
+        axial_short_axis=axial[1],
+        axial_long_axis=axial[0],
+        max_diameter_3d_mm=max_diameter_mm(block.mask, surface, spacing_mm),
+        sphericity=sphericity(volume_mm3, surface_area_mm2(block.mask, spacing_mm[::-1])),
         centroid_ras_mm=_ras(center_ijk, geometry),
-        confidence=confidence,
+        confidence=_statistics(images.probability, block, None)[0],
         mean_dwi=mean_dwi,
         min_dwi=min_dwi,
         max_dwi=max_dwi,
         mean_adc_um2_s=mean_adc,
         min_adc_um2_s=min_adc,
         max_adc_um2_s=max_adc,
-        nearest_node_mm=nearest_mm,
-        size_class=size_class(short_axis.length_mm if short_axis else None, settings.suspicious_mm)
-        if settings.reading_aids
-        else "",
-        notes=notes,
+        nearest_node_mm=nearest.get(block.label),
+        size_class=size_class(short_mm, settings.suspicious_mm) if settings.reading_aids else "",
+        notes=_notes(block, geometry, count, images.known),
     )
 
 
-def _blocks(labels: np.ndarray) -> list[_Block]:
-    """The bounding box and mask of every label, by label."""
-    from scipy import ndimage
-
-    return [
-        _Block(number, box, labels[box] == number)
-        for number, box in enumerate(ndimage.find_objects(labels), start=1)
-        if box is not None
-    ]
-
-
-def _slice_to_ijk(axes: Optional[PlanarAxes]) -> np.ndarray:
-    """The matrix from (row, column, plane, 1) of a slice to (i, j, k) of the block."""
-    return np.array([[0.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]])
-
-
-def _diameters(
-    axes: Optional[PlanarAxes], to_ijk: np.ndarray, block: _Block, geometry: Geometry
-) -> tuple[Optional[Diameter], Optional[Diameter]]:
-    """Long and short axis in RAS."""
+def _diameters(axes: Optional[PlanarAxes], to_ijk: np.ndarray, block: Block, geometry: Geometry) -> _Axes:
+    """Long and short axis in RAS; `to_ijk` maps (row, column, plane, 1) to (i, j, k) of the block."""
     if axes is None:
         return None, None
 
-    def diameter(ends: np.ndarray, length_mm: float) -> Diameter:
-        rows = np.column_stack([ends, np.full(2, float(axes.plane)), np.ones(2)])
-        points = rows @ to_ijk.T + block.start_ijk
-        return Diameter(length_mm, _ras(points[0], geometry), _ras(points[1], geometry))
-
-    return diameter(axes.long_yx, axes.long_mm), diameter(axes.short_yx, axes.short_mm)
-
-
-def _axial(
-    block: _Block, geometry: Geometry, long_axis: Optional[Diameter], short_axis: Optional[Diameter]
-) -> tuple[Optional[Diameter], Optional[Diameter]]:
-    tilt = np.degrees(np.arccos(min(1.0, abs(float(geometry.normal_lps[2])))))
-    if tilt < solid.EXACTLY_AXIAL_DEGREES:
-        return long_axis, short_axis
-    found = solid.axial_axes(block.mask, geometry)
-    if found is None:
-        return None, None
-    return _diameters(found[0], found[1], block, geometry)
+    ends = np.concatenate([axes.long_yx, axes.short_yx])
+    rows = np.column_stack([ends, np.full(4, float(axes.plane)), np.ones(4)])
+    points = [_ras(point, geometry) for point in rows @ to_ijk.T + block.start_ijk]
+    return Diameter(axes.long_mm, *points[:2]), Diameter(axes.short_mm, *points[2:])
 
 
 def _ras(point_ijk: Any, geometry: Geometry) -> Point:
@@ -179,7 +163,7 @@ def _ras(point_ijk: Any, geometry: Geometry) -> Point:
 
 
 def _statistics(
-    image: Optional[Image], block: _Block, known: Optional[np.ndarray]
+    image: Optional[Image], block: Block, known: Optional[np.ndarray]
 ) -> tuple[Optional[float], Optional[float], Optional[float]]:
     """Mean, smallest and largest known value inside the node."""
     if image is None:
@@ -192,7 +176,7 @@ def _statistics(
     return float(values.mean()), float(values.min()), float(values.max())
 
 
-def _notes(block: _Block, geometry: Geometry, count: int, known: Optional[np.ndarray]) -> tuple[str, ...]:
+def _notes(block: Block, geometry: Geometry, count: int, known: Optional[np.ndarray]) -> tuple[str, ...]:
     notes = []
     size_kji = geometry.size_ijk[::-1]
     if any(part.start == 0 or part.stop == size for part, size in zip(block.box, size_kji)):
@@ -206,37 +190,3 @@ def _notes(block: _Block, geometry: Geometry, count: int, known: Optional[np.nda
         if unknown > 0:
             notes.append(f"{unknown:.0%} of it lies outside the field of view of the DWI.")
     return tuple(notes)
-
-
-def _nearest_mm(blocks: list[_Block], wanted: list[_Block], geometry: Geometry) -> dict[int, float]:
-    """Distance between the surface of each wanted node and that of the node nearest to it."""
-    if len(blocks) < 2:
-        return {}
-    from scipy.spatial.distance import cdist
-
-    spacing = np.asarray(geometry.spacing_mm)
-    low = np.array([block.start_ijk for block in blocks]) * spacing
-    high = np.array([[s.stop for s in block.box[::-1]] for block in blocks]) * spacing
-    surfaces: dict[int, np.ndarray] = {}
-
-    def surface(number: int) -> np.ndarray:
-        if number not in surfaces:
-            surfaces[number] = (
-                solid.surface_points(blocks[number].mask) + blocks[number].start_ijk
-            ) * spacing
-        return surfaces[number]
-
-    position = {block.label: number for number, block in enumerate(blocks)}
-    nearest = {}
-    for block in wanted:
-        own = position[block.label]
-        gap = np.maximum(0, np.maximum(low - high[own], low[own] - high)).astype(float)
-        at_least = np.linalg.norm(gap, axis=1)
-        at_least[own] = np.inf
-        best = np.inf
-        for other in np.argsort(at_least):
-            if at_least[other] >= best or other == own:
-                break
-            best = min(best, float(cdist(surface(own), surface(int(other))).min()))
-        nearest[block.label] = best
-    return nearest

@@ -1,0 +1,156 @@
+"""Ideal lymph nodes, their masks on random grids, and their RECIST axes as the shapes themselves define them.
+
+The truth is what RECIST asks for, taken from the formula of the shape and not from its voxels: of the cuts
+through the ideal shape at the slice positions of the grid, the one with the longest diameter; that diameter;
+and the longest line inside the cut perpendicular to it. For ellipsoids this is solved in closed form; for
+beans (ellipsoids bent along a parabola) the cut is sampled along its own outline to about 0.005 mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+DIAMETERS_MM = (3.0, 30.0)
+PIXEL_MM = (0.4, 1.2)
+SLICE_MM = (1.0, 6.0)
+THINNEST = 0.4  # of the longest diameter, but at least DIAMETERS_MM[0]
+
+
+@dataclass(frozen=True)
+class IdealNode:
+    """A shape and the grid that samples it.
+
+    Attributes:
+        kind: "ellipsoid" or "bean".
+        mask: Boolean [k, j, i]: voxel centers inside the shape.
+        spacing_kji_mm: Voxel spacing.
+        long_mm, short_mm: The truth.
+        slices: How many slices of the grid meet the shape.
+    """
+
+    kind: str
+    mask: np.ndarray
+    spacing_kji_mm: tuple[float, float, float]
+    long_mm: float
+    short_mm: float
+    slices: int
+
+    @property
+    def pixel_mm(self) -> float:
+        """Side of a square as large as a pixel."""
+        return float(np.sqrt(self.spacing_kji_mm[1] * self.spacing_kji_mm[2]))
+
+
+def ideal_nodes(count: int, seed: int) -> Iterator[IdealNode]:
+    """Ellipsoids and beans by turns, of random size, orientation, position and grid.
+
+    A shape that falls between all voxel centers leaves no mask and is drawn again.
+    """
+    rng = np.random.default_rng(seed)
+    made = 0
+    while made < count:
+        node = _draw("ellipsoid" if made % 2 == 0 else "bean", rng)
+        if node is not None:
+            made += 1
+            yield node
+
+
+def _draw(kind: str, rng: np.random.Generator) -> IdealNode | None:
+    longest = rng.uniform(*DIAMETERS_MM)
+    others = np.maximum(longest * rng.uniform(THINNEST, 1.0, 2), DIAMETERS_MM[0])
+    half = np.array([longest, *others]) / 2
+    bend = rng.uniform(0.2, 0.5) / half[0] if kind == "bean" else 0.0
+    rotation = _rotation(rng)
+    spacing = np.array([rng.uniform(*SLICE_MM), *rng.uniform(*PIXEL_MM, 2)])
+    reach = half.max() + abs(bend) * half[0] ** 2
+    size = np.ceil(2 * reach / spacing).astype(int) + 2
+    offset = rng.uniform(-0.5, 0.5, 3)
+    axes = [(np.arange(n) - (n - 1) / 2 + o) * s for n, o, s in zip(size, offset, spacing)]
+    z, y, x = np.meshgrid(*axes, indexing="ij")
+    mask = inside(np.stack([x, y, z], axis=-1), half, bend, rotation)
+    if not mask.any():
+        return None
+    cuts = [_cut(height, half, bend, rotation, reach) for height in axes[0]]
+    found = [axes_of(cut) for cut in cuts if cut is not None]
+    long_mm, short_mm = max(found)
+    return IdealNode(kind, _trimmed(mask), tuple(spacing), long_mm, short_mm, len(found))
+
+
+def inside(points: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray) -> np.ndarray:
+    """Whether points (..., 3) lie in the ellipsoid of those half axes, bent by v += bend u^2, then rotated."""
+    u, v, w = np.moveaxis(points @ rotation, -1, 0)
+    v = v + bend * (u * u - half[0] ** 2 / 3)
+    return (u / half[0]) ** 2 + (v / half[1]) ** 2 + (w / half[2]) ** 2 <= 1.0
+
+
+def _cut(
+    height: float, half: np.ndarray, bend: float, rotation: np.ndarray, reach: float
+) -> np.ndarray | None:
+    """The outline of the largest piece of the cut at a height: (n, 2) points about 0.005 mm from the truth."""
+    if not bend:
+        return _ellipse(height, half, rotation)
+    from skimage.measure import find_contours
+
+    side = np.linspace(-reach, reach, 241)
+    y, x = np.meshgrid(side, side, indexing="ij")
+    u, v, w = np.moveaxis(np.stack([x, y, np.full_like(x, height)], axis=-1) @ rotation, -1, 0)
+    v = v + bend * (u * u - half[0] ** 2 / 3)
+    field = 1 - np.sqrt((u / half[0]) ** 2 + (v / half[1]) ** 2 + (w / half[2]) ** 2)
+    contours = find_contours(np.pad(field, 1, constant_values=-1), 0.0)
+    if not contours:
+        return None
+    longest = max(contours, key=lambda c: float(np.ptp(c, axis=0).max()))
+    return (longest - 1) * (side[1] - side[0]) - reach
+
+
+def _ellipse(height: float, half: np.ndarray, rotation: np.ndarray) -> np.ndarray | None:
+    """Closed form: the cut of x^T A x = 1 at z = height, as 720 points that contain its vertices."""
+    a = rotation @ np.diag(1 / half**2) @ rotation.T
+    center = -np.linalg.solve(a[:2, :2], a[:2, 2]) * height
+    rest = 1 - height**2 * (a[2, 2] - a[:2, 2] @ np.linalg.solve(a[:2, :2], a[:2, 2]))
+    if rest <= 0:
+        return None
+    values, vectors = np.linalg.eigh(a[:2, :2] / rest)
+    angle = np.arange(720) * np.pi / 360
+    return center + (np.stack([np.cos(angle), np.sin(angle)], axis=1) / np.sqrt(values)) @ vectors.T
+
+
+def axes_of(outline: np.ndarray) -> tuple[float, float]:
+    """Long and short axis of a dense outline (n, 2) that no perpendicular meets more than twice a side."""
+    from scipy.spatial import ConvexHull
+
+    hull = outline[ConvexHull(outline).vertices]
+    squared = ((hull[:, None] - hull[None]) ** 2).sum(axis=2)
+    one, other = np.unravel_index(int(np.argmax(squared)), squared.shape)
+    long_mm = float(np.sqrt(squared[one, other]))
+    along = (hull[other] - hull[one]) / long_mm
+    return long_mm, _longest_run(outline, along)
+
+
+def _longest_run(outline: np.ndarray, along: np.ndarray) -> float:
+    """Longest line inside the outline perpendicular to a direction, by the even-odd rule on 2000 lines."""
+    t, s = outline @ along, outline @ np.array([-along[1], along[0]])
+    t0, t1, s0, s1 = t, np.roll(t, -1), s, np.roll(s, -1)
+    best = 0.0
+    for line in np.linspace(t.min(), t.max(), 801)[1:-1]:
+        crossed = (t0 <= line) != (t1 <= line)
+        meets = np.sort(s0[crossed] + (line - t0[crossed]) * (s1[crossed] - s0[crossed]) / (t1 - t0)[crossed])
+        best = max(best, float((meets[1::2] - meets[::2]).max()))
+    return best
+
+
+def _rotation(rng: np.random.Generator) -> np.ndarray:
+    """A rotation drawn evenly from all rotations."""
+    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
+    q = q * np.sign(np.diag(r))
+    return q if np.linalg.det(q) > 0 else q[:, ::-1]
+
+
+def _trimmed(mask: np.ndarray) -> np.ndarray:
+    """The mask's bounding box."""
+    where = np.argwhere(mask)
+    low, high = where.min(axis=0), where.max(axis=0) + 1
+    return mask[low[0] : high[0], low[1] : high[1], low[2] : high[2]]

@@ -1,0 +1,125 @@
+"""The two RECIST axes of masks in parallel planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from .outline import chosen, outer_loops, smooth_outlines
+
+_DIRECTIONS = 24
+_TIE_MM = 1e-9
+_SLACK_PIXELS = 1.0  # how much a diameter may shrink when its outline is smoothed
+
+
+@dataclass(frozen=True)
+class PlanarAxes:
+    """Long and short axis in one plane.
+
+    Attributes:
+        plane: Index of the plane they lie in.
+        long_yx, short_yx: End points, (2, 2), in fractional rows and columns of the mask.
+        long_mm, short_mm: Lengths.
+    """
+
+    plane: int
+    long_yx: np.ndarray
+    short_yx: np.ndarray
+    long_mm: float
+    short_mm: float
+
+
+def planar_axes(masks: Sequence[np.ndarray], spacing_mm: tuple[float, float]) -> list[Optional[PlanarAxes]]:
+    """The RECIST axes of each of several masks [plane, row, column].
+
+    Pieces of a mask that do not hang together in their plane are measured on their own. The long axis is the
+    largest distance between two points of one piece's outline, in the plane where it is largest. The short
+    axis is the longest line perpendicular to it that stays inside the piece, holes filled (RECIST 1.1).
+
+    Args:
+        masks: Boolean arrays.
+        spacing_mm: Distance between rows, between columns; the same for all masks.
+
+    Returns:
+        For each mask its axes, None for an empty mask.
+    """
+    axes: list[Optional[PlanarAxes]] = [None] * len(masks)
+    scale = np.asarray(spacing_mm, dtype=float)
+    loops = outer_loops(masks) if masks else None
+    if not loops:
+        return axes
+    widths = _widths(loops.points * scale, loops.first)
+    longest = _largest(widths, loops.owner, len(masks))
+    loops = chosen(loops, np.flatnonzero(widths >= longest[loops.owner] - _SLACK_PIXELS * scale.max()))
+    outlines = [outline * scale for outline in smooth_outlines(loops)]
+    first = np.cumsum([0, *(len(outline) for outline in outlines)])
+    widths = _widths(np.concatenate(outlines), first)
+    # The largest of the widths is at least the longest diameter times this share.
+    share = np.cos(np.pi / (2 * _DIRECTIONS))
+    best: dict[int, tuple[float, np.ndarray, int]] = {}
+    longest = _largest(widths, loops.owner, len(masks))
+    for n in np.flatnonzero(widths >= share * longest[loops.owner]).tolist():
+        ends = _farthest_pair(outlines[n])
+        length, owner = float(np.hypot(*(ends[1] - ends[0]))), int(loops.owner[n])
+        if owner not in best or length > best[owner][0] + _TIE_MM:
+            best[owner] = (length, ends, n)
+    for owner, (length, ends, n) in best.items():
+        short = _longest_chord(outlines[n], (ends[1] - ends[0]) / length)
+        short_mm = float(np.hypot(*(short[1] - short[0])))
+        axes[owner] = PlanarAxes(int(loops.plane[n]), ends / scale, short / scale, length, short_mm)
+    return axes
+
+
+def _largest(widths: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
+    """The largest width of each owner."""
+    largest = np.zeros(count)
+    np.maximum.at(largest, owner, widths)
+    return largest
+
+
+def _widths(points: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The largest width of each outline over some directions."""
+    angles = np.arange(_DIRECTIONS) * (np.pi / _DIRECTIONS)
+    widest = np.zeros(len(first) - 1)
+    for angle in angles.tolist():
+        along = points @ np.array([np.sin(angle), np.cos(angle)])
+        width = np.maximum.reduceat(along, first[:-1]) - np.minimum.reduceat(along, first[:-1])
+        np.maximum(widest, width, out=widest)
+    return widest
+
+
+def _farthest_pair(points: np.ndarray) -> np.ndarray:
+    """The two points farthest apart, (2, 2)."""
+    if len(points) > 256:
+        from scipy.spatial import ConvexHull
+
+        points = points[ConvexHull(points).vertices]
+    y, x = points[:, 0], points[:, 1]
+    squared = np.subtract.outer(y, y) ** 2 + np.subtract.outer(x, x) ** 2
+    return points[list(divmod(int(np.argmax(squared)), len(points)))]
+
+
+def _longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """The longest line across a closed outline, perpendicular to a direction, that stays inside: (2, 2).
+
+    Between two vertices a chord's length changes linearly, so that the longest one passes through a vertex.
+    """
+    across = np.array([-direction[1], direction[0]])
+    x0, y0 = outline @ direction, outline @ across
+    after = np.r_[1 : len(outline), 0]
+    x1, y1 = x0[after], y0[after]
+    swap = x0 > x1
+    x0, x1 = np.where(swap, x1, x0), np.where(swap, x0, x1)
+    y0, y1 = np.where(swap, y1, y0), np.where(swap, y0, y1)
+    stations = np.unique(x0)
+    line, side = np.nonzero((x0 <= stations[:, None]) & (stations[:, None] < x1))
+    y = y0[side] + (stations[line] - x0[side]) * (y1[side] - y0[side]) / (x1[side] - x0[side])
+    order = np.lexsort((y, line))
+    line, y = line[order], y[order]
+    # A line meets a closed outline an even number of times: inside between the first two, the next two, ...
+    length = y[1::2] - y[::2]
+    longest = int(np.argmax(length))
+    return stations[line[2 * longest]] * direction + np.outer(y[2 * longest : 2 * longest + 2], across)

@@ -1,0 +1,124 @@
+"""The RECIST axes in the true axial plane, for masks acquired in another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import numpy as np
+
+from ..images.image import Geometry
+from .axes import PlanarAxes, planar_axes
+
+EXACTLY_AXIAL_DEGREES = 0.01
+"""Below this tilt the slices are the axial planes; above it masks are reformatted, however small the tilt."""
+
+_STEEP_DEGREES = 45.0
+_PAD = 1
+
+
+def tilt_degrees(geometry: Geometry) -> float:
+    """Angle between the slices and the true axial plane, 0 to 90."""
+    return float(np.degrees(np.arccos(min(1.0, abs(float(geometry.normal_lps[2]))))))
+
+
+def axial_axes(
+    masks: Sequence[np.ndarray], geometry: Geometry
+) -> list[Optional[tuple[PlanarAxes, np.ndarray]]]:
+    """The RECIST axes of masks in planes perpendicular to the patient's S axis.
+
+    Each mask is cut by axial planes, sampled where the voxels are: on steep slices (sagittal, coronal) the
+    rows of the reformat lie on the slices, so that nothing is interpolated between slices, and the planes are
+    one pixel apart; on flat ones the reformat has the pixels' spacing and the planes the slices', and between
+    slices the mask is interpolated by shape. Where the grid is not oblique the samples are the voxels.
+
+    Args:
+        masks: Boolean blocks [k, j, i] of the grid; the first voxel of a block is its index (0, 0, 0).
+        geometry: The grid (its spacing and direction are used).
+
+    Returns:
+        For each mask the axes in rows and columns of the reformat, and the 3x4 matrix from (row, column,
+        plane, 1) of the reformat to (i, j, k) of the block; None where the reformat missed all of the mask.
+    """
+    steps_mm, spacing_mm = _sampling(geometry)
+    to_ijk = (geometry.direction.T @ steps_mm) / np.array(geometry.spacing_mm)[:, None]
+    to_ijk[np.abs(to_ijk) < 1e-9] = 0.0
+    reformats, matrices = [], []
+    for mask in masks:
+        reformat, matrix = _reformat(mask, to_ijk, geometry.spacing_mm)
+        reformats.append(reformat)
+        matrices.append(matrix)
+    found = planar_axes(reformats, spacing_mm)
+    return [(axes, matrix) if axes is not None else None for axes, matrix in zip(found, matrices)]
+
+
+def _sampling(geometry: Geometry) -> tuple[np.ndarray, tuple[float, float]]:
+    """Steps from row to row, column to column, plane to plane as columns, LPS mm; row and column spacing."""
+    direction, spacing = geometry.direction, np.array(geometry.spacing_mm)
+    superior = np.array([0.0, 0.0, 1.0])
+    normal = geometry.normal_lps
+    if tilt_degrees(geometry) < _STEEP_DEGREES:
+        column = direction[:, 0] - direction[2, 0] * superior
+        column = column / np.linalg.norm(column)
+        row = np.cross(superior, column)
+        plane = superior * spacing[2] * abs(normal[2])
+        steps = np.stack([row * spacing[1], column * spacing[0], plane], axis=1)
+        return steps, (float(spacing[1]), float(spacing[0]))
+    column = np.cross(normal, superior)
+    column /= np.linalg.norm(column)
+    row = np.cross(superior, column)
+    row_mm = float(spacing[2] / abs(row @ normal))
+    up = np.cross(column, normal)
+    along_column = int(np.argmax(np.abs(column @ direction[:, :2])))
+    column_mm, up_mm = float(spacing[along_column]), float(spacing[1 - along_column])
+    return np.stack([row * row_mm, column * column_mm, up * up_mm], axis=1), (row_mm, column_mm)
+
+
+def _reformat(
+    mask: np.ndarray, to_ijk: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mask sampled at [plane, row, column], and the matrix from there to the block's indices."""
+    from scipy.ndimage import map_coordinates
+
+    distance = signed_distance(mask, spacing_mm[::-1])
+    center = np.round(np.argwhere(mask).mean(axis=0))[::-1]
+    ends = np.array([(-1.0, size) for size in mask.shape[::-1]])
+    corners = np.array([(i, j, k) for i in ends[0] for j in ends[1] for k in ends[2]]) - center
+    reach = corners @ np.linalg.inv(to_ijk).T
+    low, high = np.ceil(reach.min(axis=0) - 1e-9), np.floor(reach.max(axis=0) + 1e-9)
+    rows, columns, planes = (np.arange(a, b + 1) for a, b in zip(low, high))
+    start = center + to_ijk @ low
+    samples = [
+        to_ijk[axis, 2] * (planes - low[2])[:, None, None]
+        + to_ijk[axis, 0] * (rows - low[0])[:, None]
+        + to_ijk[axis, 1] * (columns - low[1])
+        + (start[axis] + pad)
+        for axis, pad in ((2, 1), (1, _PAD), (0, _PAD))
+    ]
+    # The tiny step decides samples that lie exactly on the outline the same way in every orientation.
+    inside = map_coordinates(distance, samples, order=1, cval=-1.0) > 1e-7
+    return inside, np.hstack([to_ijk, start[:, None]])
+
+
+def signed_distance(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
+    """Distance to the outline within each slice, mm, positive inside, with an empty slice before and after.
+
+    Linear interpolation of it between slices is shape-based interpolation (Raya and Udupa 1990). The empty
+    slices are set so that the shape ends half a slice beyond its last slice where it is deepest, and earlier
+    towards its rim: a rounded cap.
+
+    Args:
+        mask: Boolean [k, j, i].
+        spacing_kji_mm: Voxel spacing along k, j, i.
+
+    Returns:
+        float [k + 2, j + 2, i + 2], mm.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    padded = np.pad(mask, ((0, 0), (_PAD, _PAD), (_PAD, _PAD)))
+    far = 10.0 * sum(n * s for n, s in zip(padded.shape, spacing_kji_mm))
+    sampling = (far, *spacing_kji_mm[1:])  # slices so far apart that each has its own distances
+    signed = distance_transform_edt(padded, sampling) - distance_transform_edt(~padded, sampling)
+    signed = np.maximum(signed, -0.1 * far)  # a slice without a voxel of this node
+    return np.stack([signed[0] - 2 * signed[0].max(), *signed, signed[-1] - 2 * signed[-1].max()])

@@ -1,0 +1,81 @@
+"""How far each node is from the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..images.image import Geometry
+from .blocks import Block
+from .solid import surface_points
+
+_MOST_PAIRS = 4_000_000
+
+
+def nearest_mm(blocks: Sequence[Block], wanted: Sequence[Block], geometry: Geometry) -> dict[int, float]:
+    """Distance between the surface of each wanted node and that of the node nearest to it, by label.
+
+    Surfaces are the midpoints between voxels inside and outside, so that nodes that touch are 0 mm apart.
+
+    Args:
+        blocks: All nodes.
+        wanted: Those to give a distance for.
+        geometry: Grid of the label map.
+    """
+    if len(blocks) < 2:
+        return {}
+    spacing = np.asarray(geometry.spacing_mm)
+    low = np.array([block.start_ijk for block in blocks]) * spacing
+    high = np.array([[part.stop for part in block.box[::-1]] for block in blocks]) * spacing
+    position = {block.label: number for number, block in enumerate(blocks)}
+    surfaces: dict[int, np.ndarray] = {}
+    pairs: dict[tuple[int, int], float] = {}
+
+    def surface(number: int) -> np.ndarray:
+        if number not in surfaces:
+            block = blocks[number]
+            surfaces[number] = (surface_points(block.mask) + block.start_ijk) * spacing
+        return surfaces[number]
+
+    nearest = {}
+    for block in wanted:
+        own = position[block.label]
+        gap = np.maximum(0.0, np.maximum(low - high[own], low[own] - high))
+        at_least = np.sqrt((gap**2).sum(axis=1))
+        at_least[own] = np.inf
+        best = np.inf
+        for other in np.argsort(at_least, kind="stable").tolist():
+            if at_least[other] >= best:
+                break
+            pair = (min(own, other), max(own, other))
+            if pair not in pairs:
+                pairs[pair] = _gap_mm(surface(own), surface(other))
+            best = min(best, pairs[pair])
+        nearest[block.label] = float(best)
+    return nearest
+
+
+def _gap_mm(first: np.ndarray, second: np.ndarray) -> float:
+    """Smallest distance between two sets of points."""
+    from scipy.spatial.distance import cdist
+
+    first = first[np.argsort(_outside_mm(first, second))]
+    at_most = float(cdist(first[:1], second).min())
+    # Only points no farther from the other set's box than that can be nearer.
+    first, second = (
+        first[_outside_mm(first, second) <= at_most],
+        second[_outside_mm(second, first) <= at_most],
+    )
+    if len(first) * len(second) > _MOST_PAIRS:
+        from scipy.spatial import cKDTree
+
+        return float(cKDTree(first).query(second)[0].min())
+    return float(cdist(first, second).min())
+
+
+def _outside_mm(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """How far each point lies outside the box around the others."""
+    low, high = others.min(axis=0), others.max(axis=0)
+    beyond = np.maximum(0.0, np.maximum(low - points, points - high))
+    return np.asarray(np.sqrt((beyond**2).sum(axis=1)))
