@@ -1,0 +1,89 @@
+"""Smooth random fields on regular grids, made from coarse lattices by separable B-splines."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+TILE_SIZE = 128
+TILE_SAMPLES = 8.0  # that a grain of the tile's noise measures across
+
+
+def bspline_weights(count: int, step: float, offset: float) -> np.ndarray:
+    """Cubic B-spline weights of lattice points (columns) at `count` positions ``offset + n * step``.
+
+    Args:
+        count: Number of positions.
+        step: Distance between positions in lattice units.
+        offset: First position in lattice units, 0 to 1.
+
+    Returns:
+        float32 array (count, lattice points); enough lattice points to cover every position.
+    """
+    positions = offset + step * np.arange(count)
+    lattice = np.arange(int(np.ceil(positions[-1])) + 4)
+    distance = np.abs(positions[:, None] - (lattice[None, :] - 1.0))
+    near = 2.0 / 3.0 - distance**2 + distance**3 / 2.0
+    far = np.clip(2.0 - distance, 0.0, None) ** 3 / 6.0
+    return np.where(distance < 1.0, near, far).astype(np.float32)
+
+
+def linear_weights(count: int, stride: int) -> np.ndarray:
+    """Linear weights that bring every `stride`-th sample back to `count` samples, (count, lattice points)."""
+    positions = np.arange(count) / stride
+    lattice = np.arange(lattice_count(count, stride))
+    return np.clip(1.0 - np.abs(positions[:, None] - lattice[None, :]), 0.0, None).astype(np.float32)
+
+
+def lattice_count(count: int, stride: int) -> int:
+    """Number of lattice points, `stride` samples apart, that cover `count` samples."""
+    return int(np.ceil((count - 1) / stride)) + 1
+
+
+def smooth_noise(
+    rng: np.random.Generator, shape: tuple[int, ...], spacing_mm: tuple[float, ...], scale_mm: float
+) -> np.ndarray:
+    """Gaussian noise of mean 0 and standard deviation about 1, correlated over `scale_mm`.
+
+    Args:
+        rng: Source of randomness.
+        shape: Shape of the result, 2 or 3 axes.
+        spacing_mm: Sample distance along each axis of `shape`.
+        scale_mm: Distance between the lattice points that carry the noise.
+
+    Returns:
+        float32 array of `shape`.
+    """
+    weights = [bspline_weights(n, mm / scale_mm, float(rng.random())) for n, mm in zip(shape, spacing_mm)]
+    field = rng.standard_normal([w.shape[1] for w in weights], dtype=np.float32)
+    power = 1.0
+    for axis, weight in enumerate(weights):
+        field = np.moveaxis(np.tensordot(weight, field, axes=(1, axis)), 0, axis)
+        power *= float(np.mean(np.sum(weight**2, axis=1)))
+    return np.ascontiguousarray(field / np.sqrt(power), dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def noise_tile() -> np.ndarray:
+    """A fixed block of smooth noise that repeats in all directions, for textures looked up by position.
+
+    Returns:
+        float32 array of `TILE_SIZE` cubed, mean 0, deviation 1, correlated over about `TILE_SAMPLES`.
+    """
+    white = np.random.default_rng(20250711).standard_normal((TILE_SIZE,) * 3)
+    frequency = np.fft.fftfreq(TILE_SIZE)
+    low_pass = np.exp(-2.0 * (np.pi * 3.2 * frequency) ** 2)
+    spectrum = (
+        np.fft.fftn(white) * low_pass[:, None, None] * low_pass[None, :, None] * low_pass[None, None, :]
+    )
+    smooth = np.real(np.fft.ifftn(spectrum))
+    return np.asarray((smooth - smooth.mean()) / smooth.std(), dtype=np.float32)
+
+
+def tile_at(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The noise tile at positions in tile samples (nearest sample, repeating); arrays of one shape."""
+    mask = TILE_SIZE - 1
+    index = (np.floor(x).astype(np.int32) & mask) * TILE_SIZE + (np.floor(y).astype(np.int32) & mask)
+    index = index * TILE_SIZE + (np.floor(z).astype(np.int32) & mask)
+    return noise_tile().ravel()[index]
