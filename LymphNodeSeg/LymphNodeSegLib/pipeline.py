@@ -76,12 +76,14 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
     for warning in check_pair(study.t2, study.dwi, study.adc):
         watch.warn(warning)
 
+    # Before the long work, so that a wrong model or device is told at once.
+    device = pick_device(settings.device)
+    model = load_model(settings.model, trust_unlisted=settings.trust_unlisted_model)
+
     watch.stage(REGISTER)
     registration = register(study, settings.registration, watch)
 
     watch.stage(SEGMENT)
-    device = pick_device(settings.device)
-    model = load_model(settings.model, trust_unlisted=settings.trust_unlisted_model)
     probability = segment_image(study.t2, registration.dwi, registration.known, model, device, watch)
 
     watch.stage(MEASURE)
