@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -13,8 +13,9 @@ from ..images.image import Geometry, Image
 from ..nodes.node import Node
 from .segmentation import add_segmentation
 from .session import Session
-from .subject_hierarchy import add_study, place, set_series_uid
+from .subject_hierarchy import add_study, place, set_series_uid, study_of
 from .table import add_table
+from .views import add_slice_views, show_images
 from .volumes import add_volume, volume_geometry
 
 if TYPE_CHECKING:
@@ -57,30 +58,52 @@ def write_scene_files(
         OSError: a file could not be written.
     """
     session = Session()
-    result = add_result(session.scene, t2, registration_dwi, adc, labels, nodes)
-    write_segmentation(result.segmentation, folder / SEGMENTATION_FILE, result.t2)
-    write_scene(session.scene, folder / SCENE_FILE)
+    scene = session.scene
+    t2_node = add_volume(scene, t2, "T2", "T2")
+    study = add_study(scene, t2.acquisition.study_uid)
+    place(scene, [t2_node], study)
+    if t2.acquisition.series_uid:
+        set_series_uid(scene, t2_node, t2.acquisition.series_uid)
+    result = add_result(scene, t2_node, registration_dwi, adc, labels, nodes)
+    add_slice_views(scene, t2_node)
+    show_images(scene, t2_node, result.dwi)
+    write_segmentation(result.segmentation, folder / SEGMENTATION_FILE, t2_node)
+    write_scene(scene, folder / SCENE_FILE)
 
 
 def add_result(
     scene: slicer.vtkMRMLScene,
-    t2: Image,
+    t2_node: slicer.vtkMRMLScalarVolumeNode,
     dwi: Image,
     adc: Optional[Image],
     labels: Image,
     nodes: Sequence[Node],
 ) -> ResultNodes:
-    """Put a whole result into an empty scene: images, segmentation, table, patient and study."""
-    t2_node = add_volume(scene, t2, "T2", "T2")
-    dwi_node = add_volume(scene, dwi, "DWI registered", "DWI")
-    adc_node = add_volume(scene, adc, "ADC registered", "ADC") if adc is not None else None
-    segmentation = add_segmentation(scene, labels, nodes, t2_node)
+    """Put a result into a scene, beside its T2: under the same study, and under the same transform.
+
+    Nothing that is in the scene is changed.
+
+    Args:
+        scene: The scene.
+        t2_node: The T2.
+        dwi: The DWI on the grid of the T2, its parent transform applied.
+        adc: The ADC in um2/s on the same grid, if there is one.
+        labels: One label a node on the same grid.
+        nodes: The measured nodes.
+
+    Raises:
+        ValueError: nodes and labels do not belong together.
+    """
+    # The T2's transform is put over the results too, so they are added below it and move along with the T2.
+    grid = volume_geometry(t2_node, in_world=False)
+    segmentation = add_segmentation(scene, replace(labels, geometry=grid), nodes, t2_node)
+    dwi_node = add_volume(scene, replace(dwi, geometry=grid), "DWI registered", "DWI")
+    adc_node = add_volume(scene, replace(adc, geometry=grid), "ADC registered", "ADC") if adc else None
     table = add_table(scene, nodes)
-    study = add_study(scene, t2.acquisition.study_uid)
-    tree_nodes = [node for node in (t2_node, dwi_node, adc_node, segmentation, table) if node is not None]
-    place(scene, tree_nodes, study)
-    if t2.acquisition.series_uid:
-        set_series_uid(scene, t2_node, t2.acquisition.series_uid)
+    images = [node for node in (dwi_node, adc_node, segmentation) if node is not None]
+    for node in images:
+        node.SetAndObserveTransformNodeID(t2_node.GetTransformNodeID())
+    place(scene, [*images, table], study_of(scene, t2_node))
     return ResultNodes(t2_node, dwi_node, adc_node, segmentation, table)
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import slicer
     import vtk
 
+# What a volume is that we made; marks it as a result.
+ROLE_ATTRIBUTE = "LymphNodeSeg.Role"
 ADC_WINDOW_UM2_S = (0.0, 3000.0)
 # Share of voxels (percent) below the lower and above the upper end of the display window.
 T2_WINDOW_PERCENTILES = (1.0, 99.5)
@@ -47,7 +49,7 @@ def add_volume(
         display.AutoWindowLevelOff()
         display.SetWindowLevelMinMax(*window)
     if role:
-        node.SetAttribute("LymphNodeSeg.Role", role)
+        node.SetAttribute(ROLE_ATTRIBUTE, role)
     return node
 
 
@@ -91,8 +93,12 @@ def image_from_volume(node: slicer.vtkMRMLVolumeNode, role: str = "") -> Image:
     return Image(array, volume_geometry(node), Acquisition(role=role, description=name))
 
 
-def volume_geometry(node: slicer.vtkMRMLVolumeNode) -> Geometry:
-    """Where a volume node's voxels lie, a linear parent transform applied.
+def volume_geometry(node: slicer.vtkMRMLVolumeNode, in_world: bool = True) -> Geometry:
+    """Where a volume node's voxels lie.
+
+    Args:
+        node: The volume.
+        in_world: With its parent transform applied; otherwise below it.
 
     Raises:
         InputError: the parent transform bends or shears the volume, or flattens it.
@@ -103,7 +109,7 @@ def volume_geometry(node: slicer.vtkMRMLVolumeNode) -> Geometry:
     node.GetIJKToRASMatrix(matrix)
     ijk_to_ras = array_of_matrix(matrix)
     transform = node.GetParentTransformNode()
-    if transform is not None:
+    if in_world and transform is not None:
         if not transform.IsTransformToWorldLinear():
             raise InputError(
                 f"Volume '{node.GetName()}' is under a non-linear transform: harden the transform first."

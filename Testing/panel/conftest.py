@@ -1,0 +1,78 @@
+"""A panel in real Qt on a real MRML scene, with thin stand-ins for what only Slicer has."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+pytest.importorskip("PySide6", reason="PySide6 is not installed")
+
+
+def _load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def standins() -> Any:
+    module = _load(Path(__file__).with_name("panel_standins.py"))
+    module.install()
+    return module
+
+
+@pytest.fixture(scope="session")
+def application(standins: Any) -> Any:
+    from PySide6 import QtWidgets
+
+    return QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+
+
+@pytest.fixture
+def scene(standins: Any) -> Iterator[Any]:
+    import slicer
+    from LymphNodeSegLib.scene.session import Session
+
+    session = Session()
+    before = getattr(slicer, "mrmlScene", None)
+    slicer.mrmlScene = session.scene
+    yield session.scene
+    session.scene.Clear(True)
+    slicer.mrmlScene = before
+
+
+@pytest.fixture
+def until(application: Any) -> Callable[..., None]:
+    """Runs Qt's event loop until a condition holds."""
+
+    def wait(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it took too long"
+            application.processEvents()
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def ui_widget(application: Any, standins: Any) -> Any:
+    from LymphNodeSegLib.resources import resource_path
+
+    return standins.load_ui(resource_path("UI/LymphNodeSeg.ui"))
+
+
+@pytest.fixture(scope="session")
+def module_file(standins: Any) -> Any:
+    """LymphNodeSeg.py, as Slicer would load it."""
+    return _load(Path(__file__).resolve().parents[2] / "LymphNodeSeg" / "LymphNodeSeg.py")
