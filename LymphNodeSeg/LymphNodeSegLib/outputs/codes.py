@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -33,8 +34,47 @@ class Code:
 
 
 LYMPH_NODE = Code("59441001", "SCT", "Lymph node")
-PELVIC_LYMPH_NODE = Code("54268001", "SCT", "Pelvic lymph node")
+PELVIC_LYMPH_NODE = Code("54268001", "SCT", "pelvic lymph node")
 TISSUE = Code("85756007", "SCT", "Tissue")
-ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
 RIGHT = Code("24028007", "SCT", "Right")
 LEFT = Code("7771000", "SCT", "Left")
+SHORT_AXIS = Code("103340004", "SCT", "Short axis")
+LONG_AXIS = Code("103339001", "SCT", "Long axis")
+VOLUME = Code("118565006", "SCT", "Volume")
+ADC = Code("113041", "DCM", "Apparent Diffusion Coefficient")
+MEAN = Code("373098007", "SCT", "Mean")
+MM = Code("mm", "UCUM", "mm")
+MM3 = Code("mm3", "UCUM", "mm3")
+UM2_PER_S = Code("um2/s", "UCUM", "um2/s")
+
+# CID 7600. The first whose words all occur in a station's name is taken; there is no generic code for common
+# iliac, and "para-aortic" (127939003) is mediastinal.
+_STATIONS = (
+    (("external", "iliac"), Code("65349008", "SCT", "external iliac lymph node")),
+    (("internal", "iliac"), Code("69255009", "SCT", "hypogastric lymph node")),
+    (("medial", "common", "iliac"), Code("34625003", "SCT", "medial common iliac lymph node")),
+    (("lateral", "common", "iliac"), Code("41145006", "SCT", "lateral common iliac lymph node")),
+    (("iliac",), Code("84219008", "SCT", "iliac lymph node")),
+    (("obturator",), Code("36086000", "SCT", "obturator lymph node")),
+    (("sacral",), Code("79926007", "SCT", "sacral lymph node")),
+    (("parametrial",), Code("3243006", "SCT", "parametrial lymph node")),
+    (("paracervical",), Code("5394000", "SCT", "uterine paracervical lymph node")),
+    (("mesorectal",), Code("21875007", "SCT", "pararectal lymph node")),
+    (("superficial", "inguinal"), Code("113340006", "SCT", "superficial inguinal lymph node")),
+    (("deep", "inguinal"), Code("65266007", "SCT", "deep inguinal lymph node")),
+    (("inguinal",), Code("8928004", "SCT", "inguinal lymph node")),
+    (("aortic",), Code("35783009", "SCT", "aortic lymph node")),
+)
+
+
+def station(name: str) -> Code:
+    """The code of a node's station; that of pelvic lymph nodes where none is known."""
+    words = set(re.findall(r"[a-z]+", name.lower()))
+    if "presacral" in words:
+        words.add("sacral")
+    return next((code for needed, code in _STATIONS if words.issuperset(needed)), PELVIC_LYMPH_NODE)
+
+
+def laterality(side: str) -> Optional[Code]:
+    """The code of a side, "left" or "right"; None for any other text."""
+    return {"left": LEFT, "right": RIGHT}.get(side.lower())

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import NOTICE
 from ..colors import color_of
 from ..errors import InputError
 from ..images.image import Image
 from ..nodes.node import Node
 from . import codes, dicom_common
+from .dicom_reference import Reference, read_reference
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -40,7 +42,7 @@ def write_dicom_seg(
     """
     require_highdicom()
     dicom_common.require_nodes(labels, nodes, "segmentation")
-    reference = dicom_common.read_reference(reference_files, labels.geometry)
+    reference = read_reference(reference_files, labels.geometry)
     with dicom_common.quiet():
         dataset = _segmentation(labels, nodes, reference, edited_ids)
         dicom_common.carry_over(dataset, reference.header)
@@ -62,12 +64,12 @@ def require_highdicom() -> None:
 
 
 def _segmentation(
-    labels: Image, nodes: Sequence[Node], reference: dicom_common.Reference, edited_ids: Collection[str]
+    labels: Image, nodes: Sequence[Node], reference: Reference, edited_ids: Collection[str]
 ) -> Dataset:
     import highdicom as hd
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    uids = dicom_common.tracking_uids(labels, nodes, reference)
+    uids = dicom_common.tracking_uids(labels, nodes, reference.header.SeriesInstanceUID)
     descriptions = [
         _description(number, node, uids[node.id], node.id in edited_ids)
         for number, node in enumerate(nodes, start=1)
@@ -86,18 +88,18 @@ def _segmentation(
         software_versions=dicom_common.SOFTWARE_VERSION,
         device_serial_number=dicom_common.DEVICE_SERIAL_NUMBER,
         content_label="LYMPH_NODES",
-        content_description=dicom_common.RESEARCH_USE,
-        series_description="Lymph nodes (research use)",
+        content_description=NOTICE,
+        series_description=dicom_common.SERIES_DESCRIPTION,
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
 
 
-def _sources(reference: dicom_common.Reference) -> list[Any]:
+def _sources(reference: Reference) -> list[Any]:
     """The headers of the series, in the order that `_frames` has."""
     return list(reference.headers)
 
 
-def _frames(labels: Image, nodes: Sequence[Node], reference: dicom_common.Reference) -> np.ndarray:
+def _frames(labels: Image, nodes: Sequence[Node], reference: Reference) -> np.ndarray:
     """Segment numbers [plane, j, i], a plane for each file or frame of the reference."""
     numbers = np.zeros(int(labels.array.max()) + 1, dtype=np.uint16)
     for number, node in enumerate(nodes, start=1):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import NOTICE
 from ..colors import color_of
 from ..images.image import Image
 from ..nodes.node import Node
 from . import codes, dicom_common
 from .contours import outlines
-from .dicom_common import Reference
+from .dicom_reference import Reference, read_reference, reference_to
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -48,7 +49,7 @@ def write_rtstruct(
             not fit, or the file cannot be written.
     """
     dicom_common.require_nodes(labels, nodes, "RT structure set")
-    reference = dicom_common.read_reference(reference_files, labels.geometry)
+    reference = read_reference(reference_files, labels.geometry)
     dataset = _structure_set(reference)
     frame_of_reference = reference.header.FrameOfReferenceUID
     rois, contours, observations = [], [], []
@@ -82,7 +83,7 @@ def _structure_set(reference: Reference) -> Dataset:
     dataset.Modality = "RTSTRUCT"
     dataset.SeriesInstanceUID = generate_uid(prefix=None)
     dataset.SeriesNumber = dicom_common.SERIES_NUMBERS["RTSTRUCT"]
-    dataset.SeriesDescription = "Lymph nodes (research use)"
+    dataset.SeriesDescription = dicom_common.SERIES_DESCRIPTION
     dataset.OperatorsName = ""
     dataset.InstanceNumber = 1
     dataset.Manufacturer = dicom_common.MANUFACTURER
@@ -92,7 +93,7 @@ def _structure_set(reference: Reference) -> Dataset:
     dataset.PositionReferenceIndicator = reference.header.get("PositionReferenceIndicator")
     dataset.StructureSetLabel = "Lymph nodes"
     dataset.StructureSetName = "Lymph nodes"
-    dataset.StructureSetDescription = f"{dicom_common.SOFTWARE_VERSION}. {dicom_common.RESEARCH_USE}"
+    dataset.StructureSetDescription = f"{dicom_common.SOFTWARE_VERSION}. {NOTICE}"
     dataset.ReferencedFrameOfReferenceSequence = [_referenced_frame_of_reference(reference)]
     dataset.ApprovalStatus = "UNAPPROVED"
     return dataset
@@ -104,7 +105,7 @@ def _referenced_frame_of_reference(reference: Reference) -> Dataset:
 
     series = Dataset()
     series.SeriesInstanceUID = reference.header.SeriesInstanceUID
-    series.ContourImageSequence = [dicom_common.reference_to(header) for header in reference.headers]
+    series.ContourImageSequence = [reference_to(header) for header in reference.headers]
     study = Dataset()
     study.ReferencedSOPClassUID = _DETACHED_STUDY_UID
     study.ReferencedSOPInstanceUID = reference.header.StudyInstanceUID
@@ -146,13 +147,25 @@ def _roi_contours(
             contour.ContourGeometricType = "CLOSED_PLANAR"
             contour.NumberOfContourPoints = len(ijk)
             contour.ContourNumber = len(contours) + 1
-            contour.ContourData = [_decimal(value) for value in reference.geometry.lps_from_ijk(ijk).ravel()]
+            contour.ContourData = [
+                _decimal(value) for value in _opened_across(reference.geometry.lps_from_ijk(ijk)).ravel()
+            ]
             contours.append(contour)
     item = Dataset()
     item.ROIDisplayColor = list(color_of(node.size_class))
     item.ContourSequence = contours
     item.ReferencedROINumber = number
     return item
+
+
+def _opened_across(points_lps_mm: np.ndarray) -> np.ndarray:
+    """The same closed polygon, begun where it moves farthest in x and y.
+
+    plastimatch drops a last point whose x and y are those of the first, whatever its z; in a sagittal or
+    coronal slice that would cut a corner off.
+    """
+    step = np.abs(points_lps_mm - np.roll(points_lps_mm, 1, axis=0))[:, :2].sum(axis=1)
+    return np.roll(points_lps_mm, -int(np.argmax(step)), axis=0)
 
 
 def _observation(number: int, node: Node) -> Dataset:

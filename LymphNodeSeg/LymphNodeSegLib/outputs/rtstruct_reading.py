@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -174,7 +175,7 @@ def _voxels_near(
         [np.column_stack([loop, np.full(len(loop), w)]) for w, ls in planes.items() for loop in ls]
     )
     ends = np.stack([points.min(axis=0), points.max(axis=0)]) + np.array([[-1.0], [1.0]]) * thickness
-    corners = np.array([(u, v, w) for u in ends[:, 0] for v in ends[:, 1] for w in ends[:, 2]])
+    corners = np.array(list(itertools.product(*ends.T)))
     ijk = geometry.ijk_from_lps((corners - frame.to_uvw[:, 3]) @ np.linalg.inv(frame.to_uvw[:, :3]).T)
     first = np.clip(np.floor(ijk.min(axis=0)), 0, geometry.size_ijk).astype(int)
     last = np.clip(np.ceil(ijk.max(axis=0)) + 1, 0, geometry.size_ijk).astype(int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field, replace
 from typing import Optional
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.image import Acquisition, Geometry, Image
+from ..nodes.evaluation import on_grid_of
 
 MOST_SEGMENTS = 1000
 """A pelvis holds at most about a hundred nodes; a file with more labels than this is no segmentation."""
@@ -105,30 +107,19 @@ def leading_id(name: str) -> str:
     return match.group() if match else ""
 
 
-def onto_grid(image: Image, geometry: Geometry) -> Image:
-    """A label map on another grid, by nearest neighbor; 0 outside.
+def onto_grid(labels: Image, reference: Image) -> Image:
+    """A label map on the grid of an image, by nearest neighbor; 0 outside its own grid.
 
     Raises:
         InputError: the label map has voxels, and none of them lies on the grid.
     """
-    if image.geometry.is_close(geometry):
-        return image
-    import SimpleITK as sitk
-
-    wanted = sitk.Resample(
-        image.to_sitk(),
-        geometry.size_ijk,
-        sitk.Transform(),
-        sitk.sitkNearestNeighbor,
-        geometry.origin_lps_mm,
-        geometry.spacing_mm,
-        geometry.direction_lps,
-        0.0,
-    )
-    array = sitk.GetArrayFromImage(wanted)
-    if image.array.any() and not array.any():
+    try:
+        moved = on_grid_of(reference, labels)
+    except InputError:
+        moved = reference.with_array(np.zeros(reference.array.shape, np.uint16))
+    if labels.array.any() and not moved.array.any():
         raise InputError("The segmentation and the image do not overlap: give the image it was drawn on.")
-    return Image(array, geometry, image.acquisition)
+    return Image(moved.array.astype(np.uint16), reference.geometry, reference.acquisition)
 
 
 def enlarged(image: Image, other: Image) -> Image:
@@ -141,9 +132,7 @@ def enlarged(image: Image, other: Image) -> Image:
     if not len(voxels):
         return image
     low, high = voxels.min(axis=0)[::-1] - 0.5, voxels.max(axis=0)[::-1] + 0.5
-    corners = np.array(
-        [(i, j, k) for i in (low[0], high[0]) for j in (low[1], high[1]) for k in (low[2], high[2])]
-    )
+    corners = np.array(list(itertools.product(*zip(low, high))))
     ijk = image.geometry.ijk_from_lps(other.geometry.lps_from_ijk(corners))
     first = np.minimum(np.ceil(ijk.min(axis=0) - 1e-3), 0).astype(int)
     last = np.maximum(np.floor(ijk.max(axis=0) + 1e-3), np.array(image.geometry.size_ijk) - 1).astype(int)

@@ -58,59 +58,31 @@ def read_segmentations(first: Path, second: Path) -> tuple[Segmentation, Segment
     Raises:
         InputError: a file cannot be used, or both are RTSTRUCT.
     """
-    if _is_rtstruct(second):
-        if _is_rtstruct(first):
-            raise InputError(
-                "Both files are RTSTRUCT: turn one into a label map or SEG first; that gives the grid."
-            )
-        one = read_segmentation(first)
-        return one, read_segmentation(second, one.labels)
-    two = read_segmentation(second)
-    if _is_rtstruct(first):
-        return read_segmentation(first, two.labels), two
-    one = read_segmentation(first)
-    grid = enlarged(two.labels, one.labels)
-    return _on_reference(one, grid), _on_reference(two, grid)
-
-
-def _is_rtstruct(path: Path) -> bool:
-    import pydicom
-
-    if path.name.lower().endswith(VOLUME_SUFFIXES) or not path.is_file():
-        return False
-    with quiet():
-        try:
-            return str(pydicom.dcmread(path, specific_tags=["SOPClassUID"]).get("SOPClassUID")) == _RTSTRUCT
-        except Exception:
-            return False
-
-
-def read_segmentations(first: Path, second: Path) -> tuple[Segmentation, Segmentation]:
-    """Read two segmentations of one study; an RTSTRUCT takes the grid of the other.
-
-    Raises:
-        InputError: one of them cannot be used, or both are RTSTRUCTs.
-    """
     try:
         two = read_segmentation(second)
     except GridNeededError:
         one = read_segmentation(first)
         return one, read_segmentation(second, one.labels)
-    return read_segmentation(first, two.labels), two
+    try:
+        one = read_segmentation(first)
+    except GridNeededError:
+        return read_segmentation(first, two.labels), two
+    grid = enlarged(two.labels, one.labels)
+    return _on_reference(one, grid), _on_reference(two, grid)
 
 
 def _on_reference(segmentation: Segmentation, reference: Optional[Image]) -> Segmentation:
-    """The segmentation on the reference's grid, with the reference's acquisition."""
+    """The segmentation on the reference's grid, with acquisition."""
     if reference is None:
         return segmentation
-    moved = onto_grid(segmentation.labels, reference.geometry)
+    moved = onto_grid(segmentation.labels, reference)
     present = set(np.unique(moved.array).tolist())
     lost = [segment_id for label, segment_id in segmentation.ids.items() if label not in present]
     notes = segmentation.notes
     if lost:
         notes += (f"Without a voxel on the image's grid, and left out: {', '.join(lost)}.",)
     return Segmentation(
-        Image(moved.array, reference.geometry, reference.acquisition),
+        moved,
         {label: text for label, text in segmentation.ids.items() if label in present},
         {label: text for label, text in segmentation.names.items() if label in present},
         notes,
@@ -133,7 +105,7 @@ def _read_dicom(path: Path, reference: Optional[Image]) -> Segmentation:
         ) from error
     if sop_class == _RTSTRUCT:
         if reference is None:
-            raise InputError(
+            raise GridNeededError(
                 f"{path.name} is an RTSTRUCT and has no voxels: give the image it was drawn on (--image)."
             )
         return segmentation_of_rtstruct(dataset, reference)

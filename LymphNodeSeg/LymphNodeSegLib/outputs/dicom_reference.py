@@ -1,0 +1,169 @@
+"""The DICOM series that a segmentation was drawn on, and which of its images shows which slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from ..errors import InputError
+from ..images.image import Geometry
+from .dicom_common import quiet
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_POSITION_TOLERANCE_MM = 0.05
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One plane of the reference series: an instance, or a frame of a multi-frame instance.
+
+    Attributes:
+        file: Index of its file.
+        frame: Number of the frame from 1; None in a single-frame file.
+        position_lps_mm: Center of the first pixel.
+        orientation: Six direction cosines: along a row, along a column.
+        spacing_mm: Distance between rows, between columns.
+    """
+
+    file: int
+    frame: Optional[int]
+    position_lps_mm: tuple[float, ...]
+    orientation: tuple[float, ...]
+    spacing_mm: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The DICOM series that a segmentation was drawn on.
+
+    Attributes:
+        headers: The header of each file, without pixels.
+        geometry: The grid of the segmentation.
+        plane_of_slice: For each slice k of the segmentation the plane it was drawn on.
+    """
+
+    headers: Sequence[Dataset] = field(repr=False)
+    geometry: Geometry
+    plane_of_slice: Sequence[Plane]
+
+    @property
+    def header(self) -> Dataset:
+        """The first file's header: patient, study, series, frame of reference."""
+        return self.headers[0]
+
+    def reference_to_slice(self, k: int) -> Dataset:
+        """A reference to the instance, and to the frame in a multi-frame one, of slice k (PS3.3 10.3)."""
+        plane = self.plane_of_slice[k]
+        item = reference_to(self.headers[plane.file])
+        if plane.frame is not None:
+            item.ReferencedFrameNumber = plane.frame
+        return item
+
+
+def reference_to(header: Dataset) -> Dataset:
+    """A reference to one SOP instance (PS3.3 10.8)."""
+    from pydicom import Dataset
+
+    item = Dataset()
+    item.ReferencedSOPClassUID = header.SOPClassUID
+    item.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    return item
+
+
+def read_reference(files: Sequence[Path], geometry: Geometry) -> Reference:
+    """Read the headers of the series that a segmentation refers to, and find the plane of each slice.
+
+    Planes are found by their position, so that the order of the files does not matter.
+
+    Args:
+        files: The DICOM files of one series; one for each slice, or one enhanced multi-frame file.
+        geometry: The grid of the segmentation.
+
+    Raises:
+        InputError: a file is missing or no DICOM image, the files are not one series, or the series does not
+            have the grid of the segmentation.
+    """
+    with quiet():
+        headers = [_read_header(Path(path)) for path in files]
+    if not headers:
+        raise InputError(
+            "The T2 was not read from DICOM: give the DICOM series that the nodes were drawn on."
+        )
+    if len({(header.get("SeriesInstanceUID"), header.get("FrameOfReferenceUID")) for header in headers}) > 1:
+        raise InputError("The reference files belong to several DICOM series: give the files of one.")
+    planes = [plane for index, header in enumerate(headers) for plane in _planes(index, header)]
+    return Reference(headers, geometry, [_plane_of(k, geometry, planes) for k in range(geometry.size_ijk[2])])
+
+
+def _read_header(path: Path) -> Dataset:
+    import pydicom
+
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        for keyword in (
+            "SOPClassUID",
+            "SOPInstanceUID",
+            "StudyInstanceUID",
+            "SeriesInstanceUID",
+            "FrameOfReferenceUID",
+        ):
+            if not header.get(keyword):
+                raise InputError(f"{path.name} has no {keyword}: give the original DICOM series.")
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path.name} cannot be read as DICOM: give the original DICOM series.") from error
+    return header
+
+
+def _planes(index: int, header: Dataset) -> list[Plane]:
+    """The planes of one file."""
+    try:
+        if "PerFrameFunctionalGroupsSequence" not in header:
+            return [_plane(index, None, header, header, header)]
+        shared = header.get("SharedFunctionalGroupsSequence") or [{}]
+        groups = []
+        for number, frame in enumerate(header.PerFrameFunctionalGroupsSequence, start=1):
+            items = [
+                (frame.get(keyword) or shared[0].get(keyword))[0]
+                for keyword in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+            ]
+            groups.append(_plane(index, number, *items))
+        return groups
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        raise InputError(
+            "The reference series has no position in space: give the original DICOM series."
+        ) from error
+
+
+def _plane(index: int, frame: Optional[int], position: Any, orientation: Any, measures: Any) -> Plane:
+    return Plane(
+        index,
+        frame,
+        tuple(float(value) for value in position.ImagePositionPatient),
+        tuple(float(value) for value in orientation.ImageOrientationPatient),
+        tuple(float(value) for value in measures.PixelSpacing),
+    )
+
+
+def _plane_of(k: int, geometry: Geometry, planes: Sequence[Plane]) -> Plane:
+    """The plane that lies where slice k lies; of several (echoes, b-values) the first."""
+    columns, rows = geometry.size_ijk[:2]
+    corners_ij = np.array([(0, 0), (columns - 1, 0), (0, rows - 1)], dtype=float)
+    wanted = geometry.lps_from_ijk(np.column_stack([corners_ij, np.full(3, float(k))]))
+    for plane in planes:
+        along_row, along_column = np.array(plane.orientation[:3]), np.array(plane.orientation[3:])
+        steps = np.array([along_row * plane.spacing_mm[1], along_column * plane.spacing_mm[0]])
+        corners = np.array(plane.position_lps_mm) + corners_ij @ steps
+        if np.abs(corners - wanted).max() <= _POSITION_TOLERANCE_MM:
+            return plane
+    raise InputError(
+        f"Slice {k + 1} of the segmentation lies on no image of the reference series: "
+        "give the series that the nodes were drawn on."
+    )
