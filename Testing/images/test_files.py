@@ -228,4 +228,4 @@ def test_no_study(tmp_path: Path, kind: str) -> None:
     with pytest.raises(InputError) as caught:
         scan_study(folder)
     assert "\n" not in str(caught.value)
-    assert "give the folder of a DICOM study" in str(caught.value)
+    assert "DICOM study." in str(caught.value)

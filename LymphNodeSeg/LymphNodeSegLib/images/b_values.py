@@ -10,7 +10,11 @@ import math
 import re
 from typing import Any, Optional
 
+from .csa import MAGIC as CSA_MAGIC
+from .csa import read_csa
+
 KEYWORDS = ("DiffusionBValue", "DiffusionDirectionality")
+
 
 # (group, element within the block, name) of vendors' private b-values, and how a creator begins.
 SIEMENS = (0x0019, 0x0C)
@@ -20,7 +24,17 @@ PHILIPS = (0x2001, 0x03)
 PHILIPS_DIRECTION = (0x2001, 0x04)
 PHILIPS_SCALE_SLOPE = (0x2005, 0x0E)
 UIH = (0x0065, 0x09)
-PRIVATE = (SIEMENS, SIEMENS_DIRECTIONALITY, GE, PHILIPS, PHILIPS_DIRECTION, PHILIPS_SCALE_SLOPE, UIH)
+SIEMENS_CSA = (0x0029, 0x10)
+PRIVATE = (
+    SIEMENS,
+    SIEMENS_DIRECTIONALITY,
+    SIEMENS_CSA,
+    GE,
+    PHILIPS,
+    PHILIPS_DIRECTION,
+    PHILIPS_SCALE_SLOPE,
+    UIH,
+)
 # Some de-identifiers remove the creator and keep the value, so blocks are tried by number.
 BLOCKS = (0x10, 0x11, 0x12, 0x13, 0x14)
 # GE adds 1e9 to the b-value of some sequences.
@@ -28,6 +42,7 @@ GE_OFFSET = 100_000
 HIGHEST_B = 20_000.0
 # Philips writes 0.001 ... 0.004 for b0.
 ZERO_BELOW = 0.5
+NAME_B = re.compile(r"(?<![a-z0-9])b[ =_-]?(\d{1,4})(?!\d)", re.IGNORECASE)
 SEQUENCE_NAME_B = re.compile(r"(?:^|[_*])b(\d{1,5})(?:t|#\d+)?$", re.IGNORECASE)
 COMMENT_B = re.compile(r"\bb\s*=\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
 
@@ -101,15 +116,36 @@ def of_sequence_name(name: str) -> Optional[float]:
     return float(found.group(1)) if found else None
 
 
+def of_description(description: str) -> Optional[float]:
+    """The one b-value in a name such as "DWI b800"; None if there are several or none."""
+    found = {float(value) for value in NAME_B.findall(description)}
+    return clean(found.pop()) if len(found) == 1 else None
+
+
 def sequence_name_range(name: str) -> Optional[tuple[float, float]]:
     """Lowest and highest measured b-value in the SequenceName of a map: (50, 800) for ``*ep_b50_800``."""
     found = re.search(r"b(\d+)_(\d+)", name)
     return (float(found.group(1)), float(found.group(2))) if found else None
 
 
+def csa_bytes(dataset: Any) -> bytes:
+    """Siemens's CSA image header; empty if there is none."""
+    group, element = SIEMENS_CSA
+    for block in BLOCKS:  # Another header of Siemens's, MEDCOM, uses the same element in its own block.
+        tag = (group, block << 8 | element)
+        value = dataset[tag].value if tag in dataset else None
+        if isinstance(value, bytes) and value.startswith(CSA_MAGIC):
+            return value
+    return b""
+
+
 def _private_b_value(dataset: Any, manufacturer: str) -> Optional[float]:
     if "SIEMENS" in manufacturer:
-        return as_number(private_value(dataset, SIEMENS))
+        b_value = as_number(private_value(dataset, SIEMENS))
+        if b_value is None and "EP" in str(dataset.get("ScanningSequence") or ""):
+            found = read_csa(csa_bytes(dataset)).get("B_value", ())
+            b_value = found[0] if found else None
+        return b_value
     if manufacturer.startswith("GE"):
         # Other sequences keep other numbers in these integers.
         if "EP" not in str(dataset.get("ScanningSequence") or ""):
@@ -134,8 +170,8 @@ def _directionality(dataset: Any, manufacturer: str) -> str:
     return {"ISOTROPIC": "isotropic", "DIRECTIONAL": "directional"}.get(str(value or "").strip().upper(), "")
 
 
-def philips_scale_slope(dataset: Any) -> float:
+def philips_scale_slope(dataset: Any, manufacturer: str) -> float:
     """Philips's private scale slope, or 0."""
-    if "PHILIPS" not in str(dataset.get("Manufacturer") or "").upper():
+    if "PHILIPS" not in manufacturer:
         return 0.0
     return as_number(private_value(dataset, PHILIPS_SCALE_SLOPE)) or 0.0

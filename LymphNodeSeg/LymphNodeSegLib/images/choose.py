@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ..errors import InputError
-from .checks import overlap
+from .ranking import LOWEST_SUITABLE_B, adc_rank, best_volume, dwi_rank, fits, t2_rank
 from .roles import ADC, DWI, T2
 from .series import Series, Volume
 
-# Nodes are bright at b-values from here on; above the upper one noise takes over.
-LOWEST_SUITABLE_B = 500.0
-HIGHEST_SUITABLE_B = 1500.0
-SMALLEST_OVERLAP = 0.1
-SAME_GRID_MM = 0.1
-PLANES = ("axial", "sagittal", "coronal")
+SAME_B_S_MM2 = 5.0
 
 
 @dataclass(frozen=True)
@@ -38,39 +32,91 @@ class Choice:
     reasons: tuple[str, ...]
 
 
-def choose_series(series: Sequence[Series]) -> Choice:
+@dataclass(frozen=True)
+class Wanted:
+    """What the user has set; empty for what is to be chosen.
+
+    Attributes:
+        t2, dwi, adc: SeriesInstanceUID.
+        b_value_s_mm2: Of the DWI.
+    """
+
+    t2: str = ""
+    dwi: str = ""
+    adc: str = ""
+    b_value_s_mm2: Optional[float] = None
+
+
+def choose_series(series: Sequence[Series], wanted: Optional[Wanted] = None) -> Choice:
     """The T2, the DWI at one b-value and the ADC map that fit each other best.
 
     A DWI that was measured is preferred to one that was computed as long as it has b >= 500 s/mm2.
 
+    Args:
+        series: Of one study, as a scan found them.
+        wanted: What the user has set; the rest is chosen to fit it.
+
     Raises:
-        InputError: there is no T2 or no DWI that can be used.
+        InputError: there is no T2 or no DWI that can be used, or several studies could be meant.
     """
-    t2s = _usable(series, T2)
-    dwis = _usable(series, DWI)
-    pairs = [(t2, dwi) for t2 in t2s for dwi in dwis if _fits(t2, dwi)]
+    wanted = wanted or Wanted()
+    t2s = _candidates(series, T2, wanted.t2)
+    dwis = _candidates(series, DWI, wanted.dwi)
+    pairs = [(t2, dwi) for t2 in t2s for dwi in dwis if fits(t2, dwi)]
     if not pairs:
         raise InputError(f"No T2-weighted series lies where a DWI series lies: {_inventory(series)}")
-    dwi = max((pair[1] for pair in pairs), key=_dwi_rank)
-    t2 = max((pair[0] for pair in pairs if pair[1] is dwi), key=lambda candidate: _t2_rank(candidate, dwi))
-    volume = best_volume(dwi)
-    adcs = [found for found in series if found.role == ADC and found.problem is None and _fits(found, dwi)]
-    adc = max(adcs, key=lambda candidate: _adc_rank(candidate, dwi)) if adcs else None
+    studies = {t2.first.file.study_uid for t2, _ in pairs}
+    if len(studies) > 1:
+        raise InputError(f"There are {len(studies)} studies with T2 and DWI: give the folder of one of them.")
+    dwi = max((pair[1] for pair in pairs), key=dwi_rank)
+    t2 = max((pair[0] for pair in pairs if pair[1] is dwi), key=lambda candidate: t2_rank(candidate, dwi))
+    volume = _volume_at(dwi, wanted.b_value_s_mm2)
+    adc = _choose_adc(series, dwi, wanted.adc)
     reasons = (
-        _t2_reason(t2, t2s),
+        f"T2: {_name(t2)}, as you chose." if wanted.t2 else _t2_reason(t2, t2s),
         _dwi_reason(dwi, volume, series),
         f"ADC: {_name(adc)}." if adc else "ADC: the study has no ADC map that fits the DWI.",
     )
     return Choice(t2, dwi, volume.b_value, adc, reasons)
 
 
-def best_volume(dwi: Series) -> Volume:
-    """The volume at the highest b-value up to 1500 s/mm2; above that only if there is no other."""
-    usable = [
-        volume for volume in dwi.usable if volume.b_value is None or volume.b_value <= HIGHEST_SUITABLE_B
-    ]
-    diffusing = [volume for volume in usable if volume.b_value]
-    return max(diffusing or dwi.usable, key=lambda volume: volume.b_value or 0.0)
+def _candidates(series: Sequence[Series], role: str, uid: str) -> list[Series]:
+    """Series that could take a role: all that have it, or the one that the user named, whatever its role.
+
+    Raises:
+        InputError: there is none that can be read.
+    """
+    if not uid:
+        return _usable(series, role)
+    named = [one for one in series if one.uid == uid]
+    if not named:
+        raise InputError(f"The study holds no series {uid}: {_inventory(series)}")
+    found = [one for one in named if one.usable]
+    if not found:
+        raise InputError(f"The series {_name(named[0])} cannot be used: {named[0].problem}")
+    return [one for one in found if one.role == role] or [replace(found[0], role=role)]
+
+
+def _volume_at(dwi: Series, b_value: Optional[float]) -> Volume:
+    """The volume at the wanted b-value, or the best one.
+
+    Raises:
+        InputError: the series has no such b-value.
+    """
+    if b_value is None:
+        return best_volume(dwi)
+    for volume in dwi.usable:
+        if volume.b_value is not None and abs(volume.b_value - b_value) <= SAME_B_S_MM2:
+            return volume
+    there = ", ".join(f"{value:g}" for value in dwi.b_values)
+    raise InputError(f"{_name(dwi)} has no volume at b = {b_value:g}: choose one of {there}.")
+
+
+def _choose_adc(series: Sequence[Series], dwi: Series, uid: str) -> Optional[Series]:
+    if uid:
+        return _candidates(series, ADC, uid)[0]
+    found = [one for one in series if one.role == ADC and one.usable and fits(one, dwi)]
+    return max(found, key=lambda candidate: adc_rank(candidate, dwi)) if found else None
 
 
 def _usable(series: Sequence[Series], role: str) -> list[Series]:
@@ -96,60 +142,6 @@ def _inventory(series: Sequence[Series]) -> str:
     return (
         f"there are {listed}. Give a study with T2 and DWI of the pelvis, or name the images (--t2, --dwi)."
     )
-
-
-def _fits(one: Series, other: Series) -> bool:
-    """Same study, and lying in the same place."""
-    return one.first.file.study_uid == other.first.file.study_uid and _overlap(one, other) >= SMALLEST_OVERLAP
-
-
-def _overlap(one: Series, other: Series) -> float:
-    a, b = one.geometry, other.geometry
-    return overlap(a, b) if a is not None and b is not None else 0.0
-
-
-def _same_frame(one: Series, other: Series) -> bool:
-    return one.first.file.frame_of_reference_uid == other.first.file.frame_of_reference_uid
-
-
-def _dwi_rank(dwi: Series) -> tuple[Any, ...]:
-    b_value = best_volume(dwi).b_value or 0.0
-    suitable = LOWEST_SUITABLE_B <= b_value <= HIGHEST_SUITABLE_B
-    return (
-        b_value >= LOWEST_SUITABLE_B,
-        not dwi.computed,
-        suitable,
-        "axial" in dwi.plane,
-        min(b_value, HIGHEST_SUITABLE_B),
-        _slices(dwi),
-        dwi.number,
-    )
-
-
-def _t2_rank(t2: Series, dwi: Series) -> tuple[Any, ...]:
-    geometry = t2.geometry
-    assert geometry is not None
-    plane = next((len(PLANES) - rank for rank, name in enumerate(PLANES) if name in t2.plane), 0)
-    return (
-        _same_frame(t2, dwi),
-        not t2.traits.single_shot,
-        plane,
-        not t2.traits.fat_suppressed,
-        round(_overlap(dwi, t2), 1),
-        -round(geometry.voxel_volume_mm3, 1),
-        t2.number,
-    )
-
-
-def _adc_rank(adc: Series, dwi: Series) -> tuple[Any, ...]:
-    same_grid = bool(adc.geometry and dwi.geometry and adc.geometry.is_close(dwi.geometry, SAME_GRID_MM))
-    after = adc.number >= dwi.number
-    return (_same_frame(adc, dwi), same_grid, after, -abs(adc.number - dwi.number), _overlap(dwi, adc))
-
-
-def _slices(series: Series) -> int:
-    geometry = series.geometry
-    return geometry.size_ijk[2] if geometry is not None else 0
 
 
 def _name(series: Series) -> str:
@@ -182,42 +174,7 @@ def best_dwi(series: Sequence[Series]) -> Series:
     Raises:
         InputError: none can be read.
     """
-    return max(_usable(series, DWI), key=_dwi_rank)
-
-
-def dwi_family(chosen: Series, series: Sequence[Series]) -> list[tuple[Series, Volume]]:
-    """Every measured b-value of the acquisition that a DWI belongs to, lowest first, with `chosen`'s own.
-
-    Some de-identifiers and scanners store each b-value as a series of its own: those on the same grid
-    and of the same name, but for the b-value in it, belong together.
-    """
-    members = [chosen] + [
-        one
-        for one in series
-        if one is not chosen and one.role == DWI and not one.computed and _same_acquisition(one, chosen)
-    ]
-    found: dict[float, tuple[Series, Volume]] = {}
-    for member in members:
-        for volume in member.usable:
-            if volume.b_value is not None:
-                found.setdefault(round(volume.b_value), (member, volume))
-    return [found[b_value] for b_value in sorted(found)]
-
-
-def _same_acquisition(one: Series, other: Series) -> bool:
-    a, b = one.geometry, other.geometry
-    if a is None or b is None or not a.is_close(b, SAME_GRID_MM):
-        return False
-    return (
-        one.first.file.study_uid == other.first.file.study_uid
-        and _same_frame(one, other)
-        and _plain_name(one.description) == _plain_name(other.description)
-    )
-
-
-def _plain_name(description: str) -> str:
-    """A description without b-value and punctuation."""
-    return re.sub(r"b?[ =_-]*\d+(?:t|trace)?|[^a-z]", "", description.lower())
+    return max(_usable(series, DWI), key=dwi_rank)
 
 
 def series_as_dict(series: Sequence[Series], choice: Optional[Choice]) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from typing import Any, Optional
 from . import b_values
 from .headers import FileHeader, Slice, number, numbers, text, texts, whole
 
+# Philips keeps what classic files have in their root in a private sequence of each frame.
+PHILIPS_FRAME = (0x2005, 0x0F)
+
 
 def slices_of(dataset: Any, file: FileHeader) -> tuple[Slice, ...]:
     """Every frame of an enhanced multi-frame file.
@@ -57,6 +60,7 @@ def _slice(
         if named == "NONE" and b_value is None:
             b_value = 0.0
     slope = number(transform, "RescaleSlope") if transform is not None else None
+    private = _first(b_values.private_value(frame, PHILIPS_FRAME)) or {}
     return Slice(
         file=file,
         frame=index,
@@ -70,6 +74,7 @@ def _slice(
         directionality=directionality,
         slope=slope or 1.0,
         intercept=(number(transform, "RescaleIntercept") if transform is not None else None) or 0.0,
+        scale_slope=b_values.philips_scale_slope(private, file.manufacturer),
         instance_number=index + 1,
         repeat=_repeat(content),
     )

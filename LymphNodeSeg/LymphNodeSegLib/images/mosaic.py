@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from . import b_values
-from .headers import Slice, numbers
+from .csa import read_csa
+from .headers import Slice, Vector, number, numbers
 
 UIH_TILES = (0x0065, 0x51)
-UIH_TILE_COUNT = (0x0065, 0x50)
+SIEMENS_TILE_COUNT = (0x0019, 0x0A)
+MOST_TILES = 4096
 
 
 def private_tags() -> list[tuple[int, int]]:
     """The private tags that a scan has to read to find mosaics."""
     return [
         (group, block << 8 | element)
-        for group, element in (UIH_TILES, UIH_TILE_COUNT)
+        for group, element in (UIH_TILES, SIEMENS_TILE_COUNT)
         for block in b_values.BLOCKS
     ]
 
@@ -25,15 +30,24 @@ def private_tags() -> list[tuple[int, int]]:
 def tiles_of(dataset: Any, whole: Slice) -> tuple[Slice, ...]:
     """The tiles of a mosaic as slices; empty if the file is none.
 
-    UIH names it by VFRAME in ImageType and keeps each tile's position in a private sequence.
+    UIH names a mosaic by VFRAME in ImageType and keeps each tile's position in a private sequence;
+    Siemens by MOSAIC, and has one position for the middle of all.
     """
-    if "VFRAME" not in whole.image_type:
+    if "VFRAME" in whole.image_type:
+        tiles = b_values.private_value(dataset, UIH_TILES) or ()
+        return _cut(whole, [numbers(tile, "ImagePositionPatient", 3) for tile in tiles])
+    if "MOSAIC" in whole.image_type:
+        return _cut(whole, _siemens_positions(dataset, whole))
+    return ()
+
+
+def _cut(whole: Slice, positions: Sequence[Vector]) -> tuple[Slice, ...]:
+    """Tiles in reading order: 20 of them lie 5 across and 4 down, those of Siemens in a square."""
+    count = len(positions)
+    if not count:
         return ()
-    tiles = b_values.private_value(dataset, UIH_TILES)
-    if not tiles:
-        return ()
-    per_side = math.ceil(math.sqrt(len(tiles)))
-    across, down = _layout(len(tiles), whole, per_side)
+    across = math.ceil(math.sqrt(count))
+    down = across if "MOSAIC" in whole.image_type else math.ceil(count / across)
     rows, columns = whole.rows // down, whole.columns // across
     return tuple(
         replace(
@@ -41,12 +55,31 @@ def tiles_of(dataset: Any, whole: Slice) -> tuple[Slice, ...]:
             tile_origin=(index // across * rows, index % across * columns),
             rows=rows,
             columns=columns,
-            position_lps_mm=numbers(tile, "ImagePositionPatient", 3),
+            position_lps_mm=position,
         )
-        for index, tile in enumerate(tiles)
+        for index, position in enumerate(positions)
     )
 
 
-def _layout(count: int, whole: Slice, per_side: int) -> tuple[int, int]:
-    """Tiles across and down: 20 tiles lie 5 across and 4 down."""
-    return per_side, math.ceil(count / per_side)
+def _siemens_positions(dataset: Any, whole: Slice) -> list[Vector]:
+    """ImagePositionPatient is that of a picture as large as the mosaic around the first slice's center."""
+    csa = read_csa(b_values.csa_bytes(dataset))
+    count = b_values.as_number(b_values.private_value(dataset, SIEMENS_TILE_COUNT))
+    count = int(count or csa.get("NumberOfImagesInMosaic", (0.0,))[0])
+    spacing_mm = number(dataset, "SpacingBetweenSlices")
+    if not 0 < count <= MOST_TILES:
+        return []
+    if not spacing_mm or not (whole.position_lps_mm and whole.orientation_lps and whole.pixel_spacing_mm):
+        return [()] * count
+    row, column = np.reshape(whole.orientation_lps, (2, 3))
+    normal = np.cross(row, column)
+    named = csa.get("SliceNormalVector", ())
+    if len(named) == 3 and float(normal @ named) < 0:
+        normal = -normal
+    across = math.ceil(math.sqrt(count))
+    first = (
+        np.array(whole.position_lps_mm)
+        + row * whole.pixel_spacing_mm[1] * (whole.columns - whole.columns // across) / 2
+        + column * whole.pixel_spacing_mm[0] * (whole.rows - whole.rows // across) / 2
+    )
+    return [tuple(float(value) for value in first + k * spacing_mm * normal) for k in range(count)]

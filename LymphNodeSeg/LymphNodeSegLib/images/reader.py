@@ -60,7 +60,10 @@ DIRECTORY_UID = "1.2.840.10008.1.3.10"
 
 @lru_cache(maxsize=1)
 def _tags() -> list[Any]:
-    return [*KEYWORDS, *b_values.private_tags(), *mosaic.private_tags()]
+    from pydicom.tag import Tag
+
+    private = (*b_values.private_tags(), *mosaic.private_tags())
+    return [*(Tag(keyword) for keyword in KEYWORDS), *(Tag(tag) for tag in private)]
 
 
 def _slices(dataset: Any, path: Path, size: int) -> tuple[Slice, ...]:

@@ -58,7 +58,7 @@ _LOCALIZER = re.compile(
 )
 _DYNAMIC = re.compile(rf"{_LETTER}dce|dynam|perf|twist|{_LETTER}dyn{_END}|contrast", re.IGNORECASE)
 _T2 = re.compile(rf"{_LETTER}t2(?!\d|[ _]*\*|[ _-]*star|[ _-]*map)", re.IGNORECASE)
-_T2_STAR = re.compile(r"t2[ _]*\*|t2[ _-]*star|t2[ _-]*map|swi", re.IGNORECASE)
+_T2_STAR = re.compile(r"t2[ _]*\*|t2[ _-]*star|t2[ _-]*map|(?<![a-z])swi(?![a-z])", re.IGNORECASE)
 _T1 = re.compile(rf"{_LETTER}t1(?!\d)|vibe|{_LETTER}lava|thrive|dixon|mprage", re.IGNORECASE)
 _PD = re.compile(rf"{_LETTER}pd{_END}|proton", re.IGNORECASE)
 _FAT_SUPPRESSED = re.compile(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import numpy as np
 
+from .b_values import of_description
 from .headers import Slice
 from .image import Geometry
 from .roles import ADC, DWI, LOCALIZER, OTHER, T2, Role, role_of, special_type
@@ -143,10 +144,11 @@ def _same_plane(one: Slice, other: Slice) -> bool:
 def _series(slices: Sequence[Slice], traits: Role) -> Series:
     first = slices[0]
     if traits.role == DWI:
+        slices = _with_named_b_value(slices)
         volumes = tuple(_volume(b_value, members) for b_value, members in _shells(slices))
     else:
         volumes = (Volume(None, stack_of(slices)),)
-        if traits.role == T2 and _is_dynamic(slices):
+        if traits.role in (T2, OTHER) and traits.kind != LOCALIZER and _is_dynamic(slices):
             traits = Role(OTHER, "dynamic series")
     return Series(
         uid=first.file.series_uid,
@@ -162,6 +164,14 @@ def _series(slices: Sequence[Slice], traits: Role) -> Series:
         traits=traits,
         number=first.file.series_number,
     )
+
+
+def _with_named_b_value(slices: Sequence[Slice]) -> Sequence[Slice]:
+    """Where no header names a b-value, the series' name may."""
+    if any(piece.b_value is not None for piece in slices):
+        return slices
+    b_value = of_description(slices[0].file.description)
+    return slices if b_value is None else [replace(piece, b_value=b_value) for piece in slices]
 
 
 def _volume(b_value: Optional[float], slices: Sequence[Slice]) -> Volume:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Optional
 
 from ..progress import Part, Progress, Silent
-from .choose import Choice, best_volume, choose_series, dwi_family
+from .choose import Choice, Wanted, choose_series
 from .files import one_series, read_image
 from .image import Image, StudyImages
+from .ranking import best_volume, dwi_family
 from .roles import ADC, DWI, T2
 from .scan import scan_folder
 from .series import Series, group_into_series
@@ -20,18 +21,26 @@ def scan_study(folder: Path, progress: Optional[Progress] = None) -> tuple[Serie
     """Find the series of a study from the headers of its files.
 
     Args:
-        folder: Files of all series in any order, with or without extension, nested or not.
+        folder: Files of all series in any order, with or without extension, nested or not; or a DICOMDIR, or
+            a .zip.
         progress: Told after each file.
 
     Raises:
-        InputError: the folder holds no DICOM image.
+        InputError: there is no DICOM image.
         Cancelled: the user asked to stop.
     """
     return group_into_series(scan_folder(folder, progress or Silent()).slices)
 
 
-def load_study(folder: Path, progress: Optional[Progress] = None) -> StudyImages:
+def load_study(
+    folder: Path, progress: Optional[Progress] = None, wanted: Optional[Wanted] = None
+) -> StudyImages:
     """Scan a study, choose its T2, DWI and ADC, and read them.
+
+    Args:
+        folder: Of a study; or its DICOMDIR, or a .zip of it.
+        progress: Told after each file.
+        wanted: Series that the user has set.
 
     Raises:
         InputError: the folder holds no study that can be used.
@@ -39,7 +48,7 @@ def load_study(folder: Path, progress: Optional[Progress] = None) -> StudyImages
     """
     progress = progress or Silent()
     series = scan_study(folder, Part(progress, 0.0, 0.5))
-    return load_choice(choose_series(series), series, Part(progress, 0.5, 1.0))
+    return load_choice(choose_series(series, wanted), series, Part(progress, 0.5, 1.0))
 
 
 def load_choice(choice: Choice, series: Sequence[Series], progress: Optional[Progress] = None) -> StudyImages:

@@ -12,9 +12,9 @@ from ..errors import InputError
 from ..progress import Progress, Silent
 from .adc_units import in_um2_s
 from .checks import check_image
-from .choose import best_volume
 from .headers import Slice
 from .image import Acquisition, Image
+from .ranking import best_volume
 from .roles import ADC, DWI
 from .series import Series, Volume
 from .stack import axes_of

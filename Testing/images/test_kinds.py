@@ -1,0 +1,68 @@
+"""What a series is, by its header: roles, maps, computed b-values, dynamic series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from LymphNodeSegLib.images.study import load_series, scan_study
+
+
+def image_type(last: str) -> dict[str, Any]:
+    b_value = 1400.0 if "CALC" in last else 800.0
+    return {"ImageType": ["DERIVED", "PRIMARY", "DIFFUSION", last], "DiffusionBValue": b_value}
+
+
+def timed(sequence: str, echo_ms: float, repetition_ms: float) -> dict[str, Any]:
+    return {"ScanningSequence": sequence, "EchoTime": echo_ms, "RepetitionTime": repetition_ms}
+
+
+@pytest.mark.parametrize(
+    ("description", "header", "role", "kind"),
+    [
+        ("ep2d_diff_CALC_BVAL", {"DiffusionBValue": 1400.0}, "DWI", "computed DWI"),
+        ("dwi", {"DiffusionBValue": 1400.0, "SequenceName": "*ep_b50_800"}, "DWI", "computed DWI"),
+        ("dwi", image_type("CALC_BVALUE"), "DWI", "computed DWI"),
+        ("cDWI b1500", {"DiffusionBValue": 1500.0}, "DWI", "computed DWI"),
+        ("DWI b800", {}, "DWI", "DWI"),
+        ("ep2d_FA", image_type("FA"), "other", "FA map"),
+        ("ep2d_TRACEW", image_type("TRACEW"), "DWI", "DWI"),
+        ("ADC", {"SequenceName": "*ep_b50_800"}, "ADC", "ADC map"),
+        ("localizer", {"ScanningSequence": "GR"}, "other", "localizer"),
+        ("t1_vibe_fs_tra", timed("GR", 2, 5), "other", "T1"),
+        ("t1_tse_tra", timed("SE", 12, 600), "other", "T1"),
+        ("t2star", timed("GR", 20, 600), "other", "T2* or T2 map"),
+        ("pd_tse", timed("SE", 30, 3000), "other", "proton density"),
+        ("Becken tra", {"ScanningSequence": "SE"}, "T2", "T2"),
+        ("t2_tse_fs", {"ScanningSequence": "SE"}, "T2", "T2, fat-suppressed"),
+        ("t2_haste", {"ScanningSequence": "SE"}, "T2", "T2, single shot"),
+        ("secondary", {"Modality": "OT"}, "other", "no MR image (OT)"),
+    ],
+)  # fmt: skip
+def test_kinds(maker: Any, description: str, header: dict[str, Any], role: str, kind: str) -> None:
+    base = timed("EP", 100, 4000)
+    maker.series(3, description, **{**base, **header})
+    (series,) = scan_study(maker.folder)
+    assert (series.role, series.kind, series.computed) == (role, kind, kind == "computed DWI")
+
+
+def test_dynamic_series(maker: Any) -> None:
+    for time in range(5):
+        maker.series(
+            3, "tra", ScanningSequence="GR", EchoTime=2, RepetitionTime=5, TemporalPositionIdentifier=time + 1
+        )
+    (series,) = scan_study(maker.folder)
+    assert (series.role, series.kind) == ("other", "dynamic series")
+
+
+def test_b_values_close_together_are_one_shell(maker: Any) -> None:
+    for index, b_value in enumerate((0.0, 795.0, 800.0, 805.0)):
+        array = np.full((4, 16, 12), 100 * 2**index)
+        array[0, 0, 0] += 1
+        maker.series(3, "dti", diffusion=True, DiffusionBValue=b_value, values=array)
+    (series,) = scan_study(maker.folder)
+    assert series.b_values == (0.0, 800.0)
+    assert float(load_series(series).array[1, 1, 1]) == pytest.approx(
+        400.0
+    )  # geometric mean of 200, 400, 800

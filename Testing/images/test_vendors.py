@@ -1,0 +1,259 @@
+"""Roles and b-values as each maker writes them, on synthetic headers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from LymphNodeSegLib.images.series import Series
+from LymphNodeSegLib.images.study import load_series, load_study, scan_study
+from pydicom.dataset import Dataset
+
+ORIGIN = np.array([-20.0, -30.0, 10.0])
+
+
+def found(maker: Any) -> dict[str, Series]:
+    return {series.description: series for series in scan_study(maker.folder)}
+
+
+def at(k: int) -> np.ndarray:
+    return ORIGIN + np.array([0.0, 0.0, 4.0 * k])
+
+
+def planes(seed: int, count: int = 4) -> np.ndarray:
+    return np.random.default_rng(seed).integers(1, 4000, (count, 16, 12))
+
+
+# --- GE
+
+
+def ge(maker: Any, b_raw: str, **more: Any) -> Callable[[Dataset, int], None]:
+    def edit(dataset: Dataset, k: int) -> None:
+        dataset.Manufacturer = "GE MEDICAL SYSTEMS"
+        maker.private(dataset, 0x0043, "GEMS_PARM_01", x39=("IS", [b_raw, "8", "0", "0"]))
+        for keyword, value in more.items():
+            setattr(dataset, keyword, value)
+
+    return edit
+
+
+def test_ge_b_value_with_offset_and_no_standard_attribute(maker: Any) -> None:
+    low = maker.series(3, "Ax DWI", diffusion=True, edit=ge(maker, "0"))
+    high = maker.series(3, "Ax DWI", diffusion=True, edit=ge(maker, "1000000800"))
+    series = found(maker)["Ax DWI"]
+    assert (series.role, series.b_values, series.problem) == ("DWI", (0.0, 800.0), None)
+    assert np.array_equal(load_series(series).array, high)
+    assert np.array_equal(load_series(series, 0.0).array, low)
+
+
+def test_ge_integers_of_a_t2_are_no_b_value(maker: Any) -> None:
+    maker.series(3, "Ax T2 FRFSE", edit=ge(maker, "900"))
+    series = found(maker)["Ax T2 FRFSE"]
+    assert (series.role, series.b_values) == ("T2", ())
+
+
+def test_ge_maps(maker: Any) -> None:
+    for number, name in enumerate(("ADC (10^-6 mm2/s)", "eADC", "Fractional Aniso."), 3):
+        maker.series(number, name, diffusion=True, edit=ge(maker, "800", ImageType=["DERIVED", "SECONDARY"]))
+    roles = {name: (series.role, series.kind) for name, series in found(maker).items()}
+    assert roles["ADC (10^-6 mm2/s)"][0] == "ADC"
+    assert roles["eADC"] == ("other", "exponential ADC map")
+    assert roles["Fractional Aniso."] == ("other", "FA map")
+
+
+# --- Philips
+
+
+def philips(maker: Any, b_value: float, direction: str, **more: Any) -> Callable[[Dataset, int], None]:
+    def edit(dataset: Dataset, k: int) -> None:
+        dataset.Manufacturer = "Philips Medical Systems"
+        maker.private(dataset, 0x2001, "Philips Imaging DD 001", x03=("FL", b_value), x04=("CS", direction))
+        for keyword, value in more.items():
+            setattr(dataset, keyword, value)
+
+    return edit
+
+
+def test_philips_trace_is_taken_and_adc_of_the_same_series_is_told_apart(maker: Any) -> None:
+    options: dict[str, Any] = {"diffusion": True}
+    maker.series(3, "dwi", edit=philips(maker, 0.003, "N"), **options)
+    for axis in "PMS":
+        maker.series(3, "dwi", edit=philips(maker, 800.0, axis), **options)
+    trace = maker.series(3, "dwi", edit=philips(maker, 800.0, "I"), **options)
+    adc_type = ["ORIGINAL", "PRIMARY", "ADC", "ADC", "UNSPECIFIED"]
+    adc = maker.series(
+        3,
+        "dwi",
+        edit=philips(maker, 800.0, "N", ImageType=adc_type, RescaleSlope="0.001", RescaleIntercept="0"),
+        **options,
+    )
+    dwi, map_ = sorted(scan_study(maker.folder), key=lambda series: series.role == "ADC")
+    assert (dwi.role, dwi.b_values, map_.role) == ("DWI", (0.0, 800.0), "ADC")
+    assert np.array_equal(load_series(dwi).array, trace)
+    assert np.allclose(load_series(map_).array, adc, rtol=1e-5)  # 1e-3 mm2/s in the file
+
+
+def test_philips_t2_with_b_zero_in_its_header_is_no_dwi(maker: Any) -> None:
+    maker.series(3, "T2W_TSE_ax", edit=philips(maker, 0.0, "N", DiffusionBValue=0.0))
+    series = found(maker)["T2W_TSE_ax"]
+    assert (series.role, series.b_values) == ("T2", ())
+
+
+def test_philips_scale_slope_makes_slices_comparable(maker: Any) -> None:
+    truth = np.random.default_rng(0).integers(100, 1000, (4, 16, 12)).astype(float)
+    scale_slopes = (4.0, 2.0, 1.0, 3.0)  # stored = truth * scale slope
+
+    def edit(dataset: Dataset, k: int) -> None:
+        philips(maker, 0.0, "N")(dataset, k)
+        dataset.RescaleSlope, dataset.RescaleIntercept = "1.7", "0"
+        maker.private(dataset, 0x2005, "Philips MR Imaging DD 001", x0E=("FL", scale_slopes[k]))
+
+    maker.series(3, "T2W_TSE_ax", values=truth * np.reshape(scale_slopes, (4, 1, 1)), edit=edit)
+    ratio = load_series(found(maker)["T2W_TSE_ax"]).array / truth
+    assert np.allclose(ratio, ratio.mean(), rtol=1e-5)
+
+
+def test_rescale_of_each_slice(maker: Any) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        dataset.RescaleSlope, dataset.RescaleIntercept = str(0.5 * (k + 1)), str(10 * k)
+
+    stored = maker.series(3, "t2_tse_tra", edit=edit)
+    slopes = 0.5 * (np.arange(6) + 1)[:, None, None]
+    truth = stored * slopes + 10 * np.arange(6)[:, None, None]
+    assert np.allclose(load_series(found(maker)["t2_tse_tra"]).array, truth)
+
+
+# --- Siemens
+
+
+def test_siemens_b_value_only_in_the_sequence_name_each_its_own_series(maker: Any) -> None:
+    arrays = {}
+    for number, b_value in enumerate((10, 400, 800), 3):
+        name = f"*ep_b{b_value}t"
+        arrays[b_value] = maker.series(number, "ep2d_diff_tra", diffusion=True, SequenceName=name)
+    maker.series(9, "t2_tse_tra")
+    study = load_study(maker.folder)
+    assert [image.acquisition.b_value_s_mm2 for image in study.dwi_series] == [10.0, 400.0, 800.0]
+    for image in study.dwi_series:
+        assert np.array_equal(image.array, arrays[int(image.acquisition.b_value_s_mm2 or 0)])
+    assert np.array_equal(study.dwi.array, arrays[800])
+
+
+VRS = {"AcquisitionMatrixText": b"SH\0\0", "NumberOfImagesInMosaic": b"US\0\0", "B_value": b"IS\0\0"}
+
+
+def csa(**elements: tuple[str, ...]) -> bytes:
+    """A Siemens CSA2 header."""
+    data = b"SV10\4\3\2\1" + struct.pack("<II", len(elements), 77)
+    for name, values in elements.items():
+        data += name.encode().ljust(64, b"\0") + struct.pack(
+            "<i4siii", len(values), VRS.get(name, b"FD\0\0"), 4, max(6, len(values)), 77
+        )
+        for index in range(max(6, len(values))):
+            text = values[index].encode() + b"\0" if index < len(values) else b""
+            data += struct.pack("<iiii", len(text), len(text), 77, len(text)) + text.ljust(
+                (len(text) + 3) // 4 * 4, b"\0"
+            )
+    return data
+
+
+def test_siemens_b_value_only_in_the_csa_header(maker: Any) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        maker.private(dataset, 0x0029, "SIEMENS MEDCOM HEADER", x10=("OB", b"other"))
+        maker.private(
+            dataset, 0x0029, "SIEMENS CSA HEADER", x10=("OB", csa(EchoLinePosition=("64",), B_value=("800",)))
+        )
+
+    maker.series(3, "resolve", diffusion=True, edit=edit)
+    assert found(maker)["resolve"].b_values == (800.0,)
+
+
+@pytest.mark.parametrize("reversed_normal", [False, True])
+def test_siemens_mosaic_lies_where_nibabel_says(maker: Any, reversed_normal: bool) -> None:
+    wrapper = pytest.importorskip("nibabel.nicom.dicomwrappers")
+    tilt = np.deg2rad(20)
+    orientation = [1.0, 0.0, 0.0, 0.0, np.cos(tilt), np.sin(tilt)]
+    normal = np.cross(orientation[:3], orientation[3:]) * (-1 if reversed_normal else 1)
+    stored = planes(1, 7)
+    mosaic = np.zeros((48, 36), np.uint16)
+    for index, plane in enumerate(stored):
+        row, column = divmod(index, 3)
+        mosaic[16 * row : 16 * row + 16, 12 * column : 12 * column + 12] = plane
+    dataset = maker.dataset(3, "ep2d_diff_mosaic", ScanningSequence="EP", DiffusionBValue=800.0)
+    dataset.ImageType = ["DERIVED", "PRIMARY", "DIFFUSION", "TRACEW", "ND", "MOSAIC"]
+    dataset.Rows, dataset.Columns = mosaic.shape
+    dataset.PixelData = mosaic.tobytes()
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = (
+        [-80, -90, 12],
+        [f"{v:.12g}" for v in orientation],
+    )
+    dataset.PixelSpacing, dataset.SpacingBetweenSlices, dataset.SliceThickness = [1.5, 2.0], 4.2, 4
+    header = csa(
+        AcquisitionMatrixText=("16*12",),
+        NumberOfImagesInMosaic=("7",),
+        SliceNormalVector=tuple(f"{value:.8f}" for value in normal),
+        ImageOrientationPatient=tuple(f"{value:.8f}" for value in orientation),
+        B_value=("800",),
+    )
+    maker.private(dataset, 0x0019, "SIEMENS MR HEADER", x0A=("US", 7))
+    maker.private(dataset, 0x0029, "SIEMENS CSA HEADER", x10=("OB", header))
+    path = maker.save(dataset)
+    image = load_series(found(maker)["ep2d_diff_mosaic"])
+    referee = wrapper.wrapper_from_file(str(path))
+    data = np.asarray(referee.get_data())  # [row, column, slice]
+    assert np.array_equal(np.sort(image.array.ravel()), np.sort(data.ravel()))
+    # Any voxel: the same value at the same place in LPS, whichever way the slices are counted.
+    for r, c, k in ((0, 0, 0), (3, 5, 6), (15, 11, 2)):
+        lps = (referee.affine @ [r, c, k, 1])[:3]
+        i, j, index = image.geometry.ijk_from_lps(lps)
+        assert np.allclose([i, j, index], np.round([i, j, index]), atol=1e-3)
+        assert image.array[round(index), round(j), round(i)] == data[r, c, k]
+
+
+# --- Canon, enhanced files
+
+
+def test_canon_b_value_in_the_comment(maker: Any) -> None:
+    options = {"diffusion": True, "Manufacturer": "CANON_MEC"}
+    maker.series(3, "DWI", ImageComments="b=0", **options)
+    maker.series(3, "DWI", ImageComments="b=1000(0.445,0.000,0.895)", **options)
+    assert found(maker)["DWI"].b_values == (0.0, 1000.0)
+
+
+@pytest.mark.parametrize("manufacturer", ["Philips Medical Systems", "CANON_MEC", "Siemens Healthineers"])
+def test_enhanced_frames_in_any_order(maker: Any, enhanced: Any, manufacturer: str) -> None:
+    low, trace, directional, adc = planes(1), planes(2), planes(3), planes(4)
+    frames = []
+    for k in range(4):
+        position = at(k)
+        plain = {"position": position}
+        frames += [
+            {**plain, "plane": low[k], "directionality": "NONE"},
+            {**plain, "plane": trace[k], "b_value": 800.0, "directionality": "ISOTROPIC", "slope": 2.0},
+            {**plain, "plane": directional[k], "b_value": 800.0, "directionality": "DIRECTIONAL"},
+            {**plain, "plane": adc[k], "frame_type": ["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]},
+        ]
+    np.random.default_rng(5).shuffle(frames)  # type: ignore[arg-type]
+    path = maker.save(enhanced(maker, 3, "DWI_ALL", frames, Manufacturer=manufacturer))
+    by_role = {series.role: series for series in scan_study(maker.folder)}
+    dwi = load_series(by_role["DWI"])
+    assert by_role["DWI"].b_values == (0.0, 800.0)
+    assert np.array_equal(dwi.array, 2 * trace)
+    assert np.array_equal(load_series(by_role["DWI"], 0.0).array, low)
+    assert np.array_equal(load_series(by_role["ADC"]).array, adc)
+    assert dwi.geometry.origin_lps_mm == pytest.approx(tuple(ORIGIN))
+    assert dwi.geometry.spacing_mm == pytest.approx((2.0, 1.5, 4.0))
+    assert dwi.acquisition.source_files == (path,)
+    assert dwi.acquisition.phase_encoding_lps == (0.0, 1.0, 0.0)
+
+
+def test_enhanced_t2(maker: Any, enhanced: Any) -> None:
+    frames = [{"plane": plane, "position": at(k)} for k, plane in enumerate(planes(1))]
+    dataset = enhanced(maker, 3, "t2_tse_tra", frames, EchoPlanarPulseSequence="NO")
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "T2", "NONE"]
+    maker.save(dataset)
+    series = found(maker)["t2_tse_tra"]
+    assert (series.role, series.files, series.problem) == ("T2", 1, None)
