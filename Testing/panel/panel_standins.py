@@ -19,6 +19,7 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 
 class qMRMLWidget(QtWidgets.QWidget):
+    # QUiLoader looks for the .ui file's "mrmlSceneChanged(vtkMRMLScene*)", which only C++ has, and says so.
     def setMRMLScene(self, scene: Any) -> None:
         for child in self.findChildren(QtWidgets.QWidget):
             if hasattr(child, "setMRMLScene"):
