@@ -16,7 +16,8 @@ from .dicom_common import quiet
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_POSITION_TOLERANCE_MM = 0.05
+_TOLERANCE_VOXELS = 0.5
+"""Scanners round positions and orientations, so that slices may lie a little off the grid read from them."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class Plane:
     position_lps_mm: tuple[float, ...]
     orientation: tuple[float, ...]
     spacing_mm: tuple[float, ...]
+
+    def lps_from_ij(self, points_ij: np.ndarray) -> np.ndarray:
+        """Columns and rows (n, 2), fractions allowed, to LPS millimeters (n, 3) (PS3.3 C.7.6.2.1.1)."""
+        along_row, along_column = np.reshape(self.orientation, (2, 3))
+        steps = np.stack([along_row * self.spacing_mm[1], along_column * self.spacing_mm[0]])
+        return np.array(self.position_lps_mm) + np.asarray(points_ij, dtype=float) @ steps
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,11 @@ def read_reference(files: Sequence[Path], geometry: Geometry) -> Reference:
         )
     if len({(header.get("SeriesInstanceUID"), header.get("FrameOfReferenceUID")) for header in headers}) > 1:
         raise InputError("The reference files belong to several DICOM series: give the files of one.")
+    if any((header.get("Columns"), header.get("Rows")) != geometry.size_ijk[:2] for header in headers):
+        raise InputError(
+            "The segmentation and the reference series differ in their number of pixels: "
+            "give the series that the nodes were drawn on."
+        )
     planes = [plane for index, header in enumerate(headers) for plane in _planes(index, header)]
     return Reference(headers, geometry, [_plane_of(k, geometry, planes) for k in range(geometry.size_ijk[2])])
 
@@ -153,17 +165,16 @@ def _plane(index: int, frame: Optional[int], position: Any, orientation: Any, me
 
 
 def _plane_of(k: int, geometry: Geometry, planes: Sequence[Plane]) -> Plane:
-    """The plane that lies where slice k lies; of several (echoes, b-values) the first."""
+    """The plane that lies where slice k lies; of several at one place (echoes, b-values) the first."""
     columns, rows = geometry.size_ijk[:2]
     corners_ij = np.array([(0, 0), (columns - 1, 0), (0, rows - 1)], dtype=float)
-    wanted = geometry.lps_from_ijk(np.column_stack([corners_ij, np.full(3, float(k))]))
-    for plane in planes:
-        along_row, along_column = np.array(plane.orientation[:3]), np.array(plane.orientation[3:])
-        steps = np.array([along_row * plane.spacing_mm[1], along_column * plane.spacing_mm[0]])
-        corners = np.array(plane.position_lps_mm) + corners_ij @ steps
-        if np.abs(corners - wanted).max() <= _POSITION_TOLERANCE_MM:
-            return plane
-    raise InputError(
-        f"Slice {k + 1} of the segmentation lies on no image of the reference series: "
-        "give the series that the nodes were drawn on."
-    )
+    wanted_ijk = np.column_stack([corners_ij, np.full(3, float(k))])
+    found_ijk = [geometry.ijk_from_lps(plane.lps_from_ij(corners_ij)) for plane in planes]
+    offsets = [np.abs(corners_ijk - wanted_ijk).max() for corners_ijk in found_ijk]
+    nearest = int(np.argmin(offsets))
+    if offsets[nearest] > _TOLERANCE_VOXELS:
+        raise InputError(
+            f"Slice {k + 1} of the segmentation lies on no image of the reference series: "
+            "give the series that the nodes were drawn on."
+        )
+    return planes[nearest]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import NOTICE
+from .. import NOTICE, __version__
 from ..colors import color_of
 from ..errors import InputError
 from ..images.image import Image
@@ -44,7 +45,8 @@ def write_dicom_seg(
     dicom_common.require_nodes(labels, nodes, "segmentation")
     reference = read_reference(reference_files, labels.geometry)
     with dicom_common.quiet():
-        dataset = _segmentation(labels, nodes, reference, edited_ids)
+        with refused_by_highdicom("SEG"):
+            dataset = _segmentation(labels, nodes, reference, edited_ids)
         dicom_common.carry_over(dataset, reference.header)
         dicom_common.save(dataset, path)
 
@@ -60,6 +62,21 @@ def require_highdicom() -> None:
     except ImportError as error:
         raise InputError(
             "DICOM SEG and SR need the package highdicom: run 'pip install highdicom'."
+        ) from error
+
+
+@contextmanager
+def refused_by_highdicom(what: str) -> Iterator[None]:
+    """Turn what highdicom raises over a reference series with broken headers into one line for the user.
+
+    Raises:
+        InputError: highdicom raised.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The headers of the reference series lack what a DICOM {what} must repeat: export an RTSTRUCT."
         ) from error
 
 
@@ -94,49 +111,56 @@ def _segmentation(
     )
 
 
-def _sources(reference: Reference) -> list[Any]:
-    """The headers of the series, in the order that `_frames` has."""
-    return list(reference.headers)
+def _sources(reference: Reference) -> list[Dataset]:
+    """The headers of the series, with what highdicom cannot do without."""
+    headers = list(reference.headers)
+    if len(headers) > 1 and any("PerFrameFunctionalGroupsSequence" in header for header in headers):
+        raise InputError(
+            "The reference series has several multi-frame files, which a DICOM SEG cannot refer to: "
+            "export an RTSTRUCT."
+        )
+    for header in headers:
+        if "PerFrameFunctionalGroupsSequence" not in header and not header.get("SliceThickness"):
+            header.SliceThickness = reference.geometry.spacing_mm[2]
+    return headers
 
 
 def _frames(labels: Image, nodes: Sequence[Node], reference: Reference) -> np.ndarray:
-    """Segment numbers [plane, j, i], a plane for each file or frame of the reference."""
+    """Segment numbers [plane, j, i], a plane for each file or frame of the reference in its order."""
     numbers = np.zeros(int(labels.array.max()) + 1, dtype=np.uint16)
     for number, node in enumerate(nodes, start=1):
         numbers[node.label] = number
     slices = numbers[labels.array]
-    multi_frame = len(reference.headers) == 1 and "NumberOfFrames" in reference.header
-    count = int(reference.header.NumberOfFrames) if multi_frame else len(reference.headers)
+    count = len(reference.headers)
+    if "PerFrameFunctionalGroupsSequence" in reference.header:
+        count = len(reference.header.PerFrameFunctionalGroupsSequence)
     frames = np.zeros((count, *slices.shape[1:]), dtype=np.uint16)
     for k, plane in enumerate(reference.plane_of_slice):
-        frames[plane.frame - 1 if plane.frame else plane.file] = slices[k]
+        frames[plane.file if plane.frame is None else plane.frame - 1] = slices[k]
     return frames
 
 
 def _description(number: int, node: Node, tracking_uid: str, edited: bool) -> Any:
     import highdicom as hd
+    from pydicom.sr.codedict import codes as dicom_codes
 
-    return hd.seg.SegmentDescription(
+    description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=dicom_common.title(node),
         segmented_property_category=codes.TISSUE.concept(),
         segmented_property_type=codes.LYMPH_NODE.concept(),
         algorithm_type="SEMIAUTOMATIC" if edited else "AUTOMATIC",
-        algorithm_identification=algorithm(),
+        algorithm_identification=hd.AlgorithmIdentificationSequence(
+            name=dicom_common.MANUFACTURER,
+            family=dicom_codes.DCM.ArtificialIntelligence,
+            version=__version__,
+        ),
         tracking_uid=tracking_uid,
         tracking_id=node.id,
-        anatomic_regions=None,
+        anatomic_regions=[codes.station(node.station).concept()],
         display_color=hd.color.CIELabColor.from_rgb(*color_of(node.size_class)),
     )
-
-
-def algorithm() -> Any:
-    """Who drew the segments, for SEG."""
-    import highdicom as hd
-    from pydicom.sr.codedict import codes as dicom_codes
-
-    return hd.AlgorithmIdentificationSequence(
-        name=dicom_common.MANUFACTURER,
-        family=dicom_codes.DCM.ArtificialIntelligence,
-        version=dicom_common.__version__,
-    )
+    side = codes.laterality(node.side)
+    if side is not None:
+        description.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [side.dataset()]
+    return description

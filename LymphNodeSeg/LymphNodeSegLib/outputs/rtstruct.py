@@ -141,15 +141,14 @@ def _roi_contours(
     for depth, plane in enumerate(block):
         k = first_k + depth
         for polygon in outlines(plane):
-            ijk = np.column_stack([polygon + np.array([first_i, first_j]), np.full(len(polygon), float(k))])
+            points_ij = polygon + np.array([first_i, first_j])
+            points_lps_mm = _opened_across(reference.plane_of_slice[k].lps_from_ij(points_ij))
             contour = Dataset()
             contour.ContourImageSequence = [reference.reference_to_slice(k)]
             contour.ContourGeometricType = "CLOSED_PLANAR"
-            contour.NumberOfContourPoints = len(ijk)
+            contour.NumberOfContourPoints = len(points_lps_mm)
             contour.ContourNumber = len(contours) + 1
-            contour.ContourData = [
-                _decimal(value) for value in _opened_across(reference.geometry.lps_from_ijk(ijk)).ravel()
-            ]
+            contour.ContourData = [_decimal(value) for value in points_lps_mm.ravel()]
             contours.append(contour)
     item = Dataset()
     item.ROIDisplayColor = list(color_of(node.size_class))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from .. import __version__
 from ..errors import InputError
 from ..images.image import Image
 from ..nodes.node import Diameter, Node
 from . import codes, dicom_common
 from .dicom_reference import Reference, read_reference
-from .dicom_seg import require_highdicom
+from .dicom_seg import refused_by_highdicom, require_highdicom
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -54,8 +55,9 @@ def write_structured_report(
     reference = read_reference(reference_files, labels.geometry)
     with dicom_common.quiet():
         segmentation = _read_seg(seg_path, nodes) if seg_path is not None else None
-        groups = _groups(labels, nodes, reference, segmentation)
-        dataset = _report(groups, reference, segmentation)
+        with refused_by_highdicom("SR"):
+            groups = _groups(labels, nodes, reference, segmentation)
+            dataset = _report(groups, reference, segmentation)
         dicom_common.carry_over(dataset, reference.header)
         dicom_common.save(dataset, path)
 
@@ -122,7 +124,7 @@ def _groups(
             "finding_type": codes.LYMPH_NODE.concept(),
             "finding_sites": [_site(node)],
             "algorithm_id": hd.sr.AlgorithmIdentification(
-                name=dicom_common.MANUFACTURER, version=dicom_common.__version__
+                name=dicom_common.MANUFACTURER, version=__version__
             ),
             # TID 1411 allows no coordinates: there the segment says where the node is.
             "measurements": _measurements(node, reference if segmentation is None else None),
