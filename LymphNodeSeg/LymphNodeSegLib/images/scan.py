@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..progress import Part, Progress
 from .headers import Slice
+from .quiet import quietly
 from .reader import NotDicomError, read_slices
 from .sources import WANTED, files_of
 
@@ -42,14 +43,15 @@ def scan_folder(folder: Path, progress: Progress) -> Scan:
     reading = Part(progress, UNPACKING if folder.is_file() else 0.0, 1.0)
     slices: list[Slice] = []
     foreign = unreadable = 0
-    for count, path in enumerate(files):
-        reading.fraction(count / len(files))
-        try:
-            slices += read_slices(path)
-        except NotDicomError:
-            foreign += 1
-        except Exception:  # pydicom raises nearly anything on a broken file.
-            unreadable += 1
+    with quietly():
+        for count, path in enumerate(files):
+            reading.fraction(count / len(files))
+            try:
+                slices += read_slices(path)
+            except NotDicomError:
+                foreign += 1
+            except Exception:  # pydicom raises nearly anything on a broken file.
+                unreadable += 1
     reading.fraction(1.0)
     if unreadable and slices:
         progress.message(f"{unreadable} DICOM files cannot be read and are left out.")

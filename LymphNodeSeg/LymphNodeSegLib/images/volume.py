@@ -14,6 +14,7 @@ from .adc_units import in_um2_s
 from .checks import check_image
 from .headers import Slice
 from .image import Acquisition, Image
+from .pixels import stored_values
 from .ranking import best_volume
 from .roles import ADC, DWI
 from .series import Series, Volume
@@ -72,7 +73,7 @@ def _voxels(places: Sequence[tuple[Slice, ...]], progress: Progress) -> np.ndarr
     planes: list[Any] = [None] * len(places)
     for count, (path, members) in enumerate(wanted.items()):
         progress.fraction(count / len(wanted))
-        pixels = _pixels(path)
+        pixels = stored_values(path)
         for k, piece in members:
             plane = _plane(pixels, piece)
             slope, intercept = rescale(piece)
@@ -99,30 +100,6 @@ def _plane(pixels: np.ndarray, piece: Slice) -> np.ndarray:
             f"The pixels of '{piece.file.path.name}' do not have the size that its header names."
         )
     return plane
-
-
-def _pixels(path: Path) -> np.ndarray:
-    """The stored values of a file.
-
-    Raises:
-        InputError: they cannot be read.
-    """
-    import pydicom
-
-    try:
-        dataset = pydicom.dcmread(path, force=True)
-        return np.asarray(dataset.pixel_array)
-    except Exception as reason:  # Decoders raise nearly anything on broken pixels.
-        raise InputError(
-            f"The pixels of '{path.name}' cannot be read ({_short(reason)}): "
-            "export the series again, uncompressed."
-        ) from reason
-
-
-def _short(reason: Exception) -> str:
-    """The first sentence of a library's message, on one line."""
-    line = " ".join(str(reason).split()) or type(reason).__name__
-    return line if len(line) <= 120 else line[:117] + "..."
 
 
 def _rescaling(slices: Sequence[Slice]) -> Any:
