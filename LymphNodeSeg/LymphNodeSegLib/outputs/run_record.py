@@ -54,7 +54,8 @@ def write_run_record(
         study: The images of the run.
         settings: What the user chose.
         verdict: How the registration went.
-        model_name, model_sha256: The network, and the hash of its file.
+        model_name: The network.
+        model_sha256: Hash of its file.
         device: Where it ran.
         seconds: Wall time of each stage.
         warnings: What the user was told.

@@ -53,11 +53,14 @@ CSV_DECIMALS = 4
 def write_measurements(
     nodes: Sequence[Node], path_csv: Path, path_json: Path, extra: Optional[Mapping[str, Any]] = None
 ) -> None:
-    """Write ``measurements.csv`` (UTF-8, a row per node, units in the column names) and ``measurements.json``.
+    """Write ``measurements.csv`` and ``measurements.json``.
+
+    The CSV is UTF-8 with a row per node and units in the column names; the JSON holds more, and is strict.
 
     Args:
         nodes: The measured nodes; none gives a header without rows, and an empty list.
-        path_csv, path_json: Where to.
+        path_csv: Where the table goes.
+        path_json: Where the JSON goes.
         extra: More values for the top level of the JSON.
 
     Raises:

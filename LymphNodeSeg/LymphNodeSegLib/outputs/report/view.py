@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..images.image import Geometry
+from ...images.image import Geometry
 
 # What lies at the right and lower edge of a picture whose normal is nearest to the patient's axis x, y, z
 # (LPS): sagittal shows posterior and feet, coronal left and feet, axial left and posterior.
@@ -36,6 +36,23 @@ class Box:
     top_mm: float
     width_mm: float
     height_mm: float
+
+    def meets(self, other: Box) -> bool:
+        """Whether the two have a point in common."""
+        apart_x = (
+            self.left_mm > other.left_mm + other.width_mm or other.left_mm > self.left_mm + self.width_mm
+        )
+        apart_y = self.top_mm > other.top_mm + other.height_mm or other.top_mm > self.top_mm + self.height_mm
+        return not (apart_x or apart_y)
+
+    def inside(self, other: Box) -> bool:
+        """Whether no part of it lies outside the other."""
+        return (
+            self.left_mm >= other.left_mm
+            and self.top_mm >= other.top_mm
+            and self.left_mm + self.width_mm <= other.left_mm + other.width_mm
+            and self.top_mm + self.height_mm <= other.top_mm + other.height_mm
+        )
 
 
 @dataclass(frozen=True)
@@ -139,7 +156,7 @@ def gray_levels(array: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def window(array: np.ndarray, low_percent: float, high_percent: float) -> tuple[float, float]:
-    """Percentiles of the finite values that are not zero, from every 4th voxel of a slice's rows and columns."""
+    """Percentiles of the finite values that are not zero, from every 4th row and column."""
     sample = np.asarray(array[:, ::4, ::4], dtype=np.float32)
     sample = sample[np.isfinite(sample) & (sample != 0)]
     if not sample.size:

@@ -1,0 +1,66 @@
+"""Change since a prior study."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from .markup import DASH, joined, number, table, text
+
+STATUSES = ("new", "vanished", "grown", "shrunk", "unchanged")
+"""What can have become of a node, in the order in which they are listed."""
+
+
+def follow_up(comparison: Optional[Mapping[str, Any]]) -> str:
+    """The follow-up as HTML; empty without a prior study.
+
+    Args:
+        comparison: ``prior``, which study it is compared with; ``category`` and ``reason``, the RECIST 1.1
+            category suggested for the nodes and why; ``nodes``, a list of mappings with ``status`` (one of
+            `STATUSES`), ``id``, ``short_axis_mm`` and ``volume_mm3``, and the same with ``prior_`` before it;
+            None where there is no such node. All but ``nodes`` may be absent.
+    """
+    if comparison is None:
+        return ""
+    nodes = sorted(comparison["nodes"], key=_order)
+    counts = Counter(node["status"] for node in nodes)
+    sentence = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status]) or "no nodes"
+    category = text(comparison.get("category", ""))
+    lead = joined(
+        [
+            f"Compared with {text(comparison['prior'])}:" if comparison.get("prior") else "",
+            f"<strong>{sentence}</strong>.",
+            f"RECIST 1.1 for nodes, suggested: <strong>{category}</strong>." if category else "",
+            text(comparison.get("reason", "")),
+        ]
+    )
+    head = ["Change", "Node", "Prior node"]
+    head += ["Short axis<small>mm</small>", "Prior<small>mm</small>", "Change<small>mm (%)</small>"]
+    head += ["Volume<small>mm³</small>", "Prior<small>mm³</small>", "Change<small>mm³ (%)</small>"]
+    rows = [_row(node) for node in nodes]
+    return f"<p>{lead}</p>" + table("Lymph nodes compared with the prior study", head, rows)
+
+
+def _row(node: Mapping[str, Any]) -> list[str]:
+    cells = [text(node["status"])]
+    identifier = node.get("id")
+    cells.append(f'<a href="#{text(identifier)}">{text(identifier)}</a>' if identifier else DASH)
+    cells.append(text(node.get("prior_id") or DASH))
+    for name, decimals in (("short_axis_mm", 1), ("volume_mm3", 0)):
+        now, before = node.get(name), node.get(f"prior_{name}")
+        cells += [number(now, decimals), number(before, decimals), _change(now, before, decimals)]
+    return cells
+
+
+def _change(now: Optional[float], before: Optional[float], decimals: int) -> str:
+    if now is None or before is None:
+        return DASH
+    percent = f" ({100 * (now - before) / before:+.0f})" if before > 0 else ""
+    return f"{now - before:+.{decimals}f}{percent}".replace("-", "−")
+
+
+def _order(node: Mapping[str, Any]) -> tuple[int, float]:
+    status = node["status"]
+    size = max(node.get("short_axis_mm") or 0.0, node.get("prior_short_axis_mm") or 0.0)
+    return STATUSES.index(status) if status in STATUSES else len(STATUSES), -size
