@@ -10,7 +10,7 @@ import numpy as np
 
 from .outline import chosen, outer_loops, smooth_outlines
 
-_DIRECTIONS = 24
+DIRECTIONS = 24
 _TIE_MM = 1e-9
 _SLACK_PIXELS = 1.0  # how much a diameter may shrink when its outline is smoothed
 
@@ -30,6 +30,46 @@ class PlanarAxes:
     short_yx: np.ndarray
     long_mm: float
     short_mm: float
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Long and short axis in space.
+
+    Attributes:
+        long_mm, short_mm: Lengths.
+        ends_ijk: End points of the long axis, then of the short axis, (4, 3), in i, j, k.
+    """
+
+    long_mm: float
+    short_mm: float
+    ends_ijk: np.ndarray
+
+
+SLICES = np.array([[0.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]])
+"""The matrix from (row, column, plane, 1) of an image's own slices to (i, j, k)."""
+
+
+def in_slices(axes: PlanarAxes, to_ijk: np.ndarray = SLICES) -> Axes:
+    """Axes found in a stack of planes, in space; `to_ijk` maps (row, column, plane, 1) to (i, j, k)."""
+    ends = np.concatenate([axes.long_yx, axes.short_yx])
+    rows = np.column_stack([ends, np.full(4, float(axes.plane)), np.ones(4)])
+    return Axes(axes.long_mm, axes.short_mm, rows @ to_ijk.T)
+
+
+def axes_of_outlines(outlines: Sequence[np.ndarray]) -> Optional[tuple[float, np.ndarray, float]]:
+    """Long axis, end points of both axes (4, 2) and short axis of the longest outline (n, 2), in mm."""
+    best: Optional[tuple[float, np.ndarray, np.ndarray]] = None
+    for outline in outlines:
+        ends = farthest_pair(outline)
+        length = float(np.hypot(*(ends[1] - ends[0])))
+        if length > 0 and (best is None or length > best[0]):
+            best = (length, ends, outline)
+    if best is None:
+        return None
+    length, ends, outline = best
+    short = longest_chord(outline, (ends[1] - ends[0]) / length)
+    return length, np.concatenate([ends, short]), float(np.hypot(*(short[1] - short[0])))
 
 
 def planar_axes(masks: Sequence[np.ndarray], spacing_mm: tuple[float, float]) -> list[Optional[PlanarAxes]]:
@@ -58,16 +98,16 @@ def planar_axes(masks: Sequence[np.ndarray], spacing_mm: tuple[float, float]) ->
     first = np.cumsum([0, *(len(outline) for outline in outlines)])
     widths = _widths(np.concatenate(outlines), first)
     # The largest of the widths is at least the longest diameter times this share.
-    share = np.cos(np.pi / (2 * _DIRECTIONS))
+    share = np.cos(np.pi / (2 * DIRECTIONS))
     best: dict[int, tuple[float, np.ndarray, int]] = {}
     longest = _largest(widths, loops.owner, len(masks))
     for n in np.flatnonzero(widths >= share * longest[loops.owner]).tolist():
-        ends = _farthest_pair(outlines[n])
+        ends = farthest_pair(outlines[n])
         length, owner = float(np.hypot(*(ends[1] - ends[0]))), int(loops.owner[n])
         if owner not in best or length > best[owner][0] + _TIE_MM:
             best[owner] = (length, ends, n)
     for owner, (length, ends, n) in best.items():
-        short = _longest_chord(outlines[n], (ends[1] - ends[0]) / length)
+        short = longest_chord(outlines[n], (ends[1] - ends[0]) / length)
         short_mm = float(np.hypot(*(short[1] - short[0])))
         axes[owner] = PlanarAxes(int(loops.plane[n]), ends / scale, short / scale, length, short_mm)
     return axes
@@ -82,7 +122,7 @@ def _largest(widths: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
 
 def _widths(points: np.ndarray, first: np.ndarray) -> np.ndarray:
     """The largest width of each outline over some directions."""
-    angles = np.arange(_DIRECTIONS) * (np.pi / _DIRECTIONS)
+    angles = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
     widest = np.zeros(len(first) - 1)
     for angle in angles.tolist():
         along = points @ np.array([np.sin(angle), np.cos(angle)])
@@ -91,7 +131,7 @@ def _widths(points: np.ndarray, first: np.ndarray) -> np.ndarray:
     return widest
 
 
-def _farthest_pair(points: np.ndarray) -> np.ndarray:
+def farthest_pair(points: np.ndarray) -> np.ndarray:
     """The two points farthest apart, (2, 2)."""
     if len(points) > 256:
         from scipy.spatial import ConvexHull
@@ -102,7 +142,7 @@ def _farthest_pair(points: np.ndarray) -> np.ndarray:
     return points[list(divmod(int(np.argmax(squared)), len(points)))]
 
 
-def _longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:
+def longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """The longest line across a closed outline, perpendicular to a direction, that stays inside: (2, 2).
 
     Between two vertices a chord's length changes linearly, so that the longest one passes through a vertex.

@@ -8,12 +8,13 @@ from typing import Optional
 import numpy as np
 
 from ..images.image import Geometry
-from .axes import PlanarAxes, planar_axes
+from .axes import DIRECTIONS, Axes, axes_of_outlines, in_slices, planar_axes
+from .surface import cut, smooth_surface, widths_of_cuts
 
 EXACTLY_AXIAL_DEGREES = 0.01
 """Below this tilt the slices are the axial planes; above it masks are reformatted, however small the tilt."""
 
-_STEEP_DEGREES = 45.0
+_STEEP_DEGREES = 60.0
 _PAD = 1
 
 
@@ -23,22 +24,65 @@ def tilt_degrees(geometry: Geometry) -> float:
 
 
 def axial_axes(
-    masks: Sequence[np.ndarray], geometry: Geometry
-) -> list[Optional[tuple[PlanarAxes, np.ndarray]]]:
+    masks: Sequence[np.ndarray], surface_points: Sequence[np.ndarray], geometry: Geometry
+) -> list[Optional[Axes]]:
     """The RECIST axes of masks in planes perpendicular to the patient's S axis.
 
-    Each mask is cut by axial planes, sampled where the voxels are: on steep slices (sagittal, coronal) the
-    rows of the reformat lie on the slices, so that nothing is interpolated between slices, and the planes are
-    one pixel apart; on flat ones the reformat has the pixels' spacing and the planes the slices', and between
-    slices the mask is interpolated by shape. Where the grid is not oblique the samples are the voxels.
+    Axial planes, one smallest voxel spacing apart, cut the smooth surface around the mask's voxels (see
+    `surface`). A mask that has no such surface is sampled in axial planes instead (`_reformat`).
 
     Args:
         masks: Boolean blocks [k, j, i] of the grid; the first voxel of a block is its index (0, 0, 0).
+        surface_points: `solid.surface_points` of each mask.
         geometry: The grid (its spacing and direction are used).
 
     Returns:
-        For each mask the axes in rows and columns of the reformat, and the 3x4 matrix from (row, column,
-        plane, 1) of the reformat to (i, j, k) of the block; None where the reformat missed all of the mask.
+        For each mask its axes; None where the planes missed all of it.
+    """
+    axes: list[Optional[Axes]] = []
+    without = []
+    for number, (mask, points) in enumerate(zip(masks, surface_points)):
+        vertices_ijk = smooth_surface(mask, points)
+        axes.append(None if vertices_ijk is None else _axes_of_surface(vertices_ijk, geometry))
+        if axes[-1] is None:
+            without.append(number)
+    if without:
+        for number, found in zip(without, _reformatted_axes([masks[n] for n in without], geometry)):
+            axes[number] = found
+    return axes
+
+
+def _axes_of_surface(vertices_ijk: np.ndarray, geometry: Geometry) -> Optional[Axes]:
+    """The axes in the axial planes through a surface."""
+    spacing, direction = np.array(geometry.spacing_mm), geometry.direction
+    vertices = (vertices_ijk * spacing) @ direction.T
+    z, step_mm = vertices[:, 2], float(spacing.min())
+    middle = float(z.mean())
+    heights = middle + step_mm * np.arange(
+        np.ceil((z.min() - middle) / step_mm), np.floor((z.max() - middle) / step_mm) + 1
+    )
+    angles = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
+    widths = widths_of_cuts(vertices, heights, np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    share = np.cos(np.pi / (2 * DIRECTIONS))
+    best: Optional[tuple[float, np.ndarray, float]] = None
+    for n in np.argsort(-widths, kind="stable").tolist():
+        if best is not None and widths[n] <= best[0] * share:
+            break
+        found = axes_of_outlines(cut(vertices, float(heights[n])))
+        if found is not None and (best is None or found[0] > best[0]):
+            best = (found[0], np.column_stack([found[1], np.full(4, heights[n])]), found[2])
+    if best is None:
+        return None
+    return Axes(best[0], best[2], (best[1] @ direction) / spacing)
+
+
+def _reformatted_axes(masks: Sequence[np.ndarray], geometry: Geometry) -> list[Optional[Axes]]:
+    """The axes of masks sampled in axial planes.
+
+    The samples lie where the voxels are: on steep slices (sagittal, coronal) the rows of the reformat lie on
+    the slices, so that nothing is interpolated between slices, and the planes are one pixel apart; on flat
+    ones the reformat has the pixels' spacing and the planes the slices', and between slices the mask is
+    interpolated by shape. Where the grid is not oblique the samples are the voxels.
     """
     steps_mm, spacing_mm = _sampling(geometry)
     to_ijk = (geometry.direction.T @ steps_mm) / np.array(geometry.spacing_mm)[:, None]
@@ -49,7 +93,7 @@ def axial_axes(
         reformats.append(reformat)
         matrices.append(matrix)
     found = planar_axes(reformats, spacing_mm)
-    return [(axes, matrix) if axes is not None else None for axes, matrix in zip(found, matrices)]
+    return [None if axes is None else in_slices(axes, matrix) for axes, matrix in zip(found, matrices)]
 
 
 def _sampling(geometry: Geometry) -> tuple[np.ndarray, tuple[float, float]]:

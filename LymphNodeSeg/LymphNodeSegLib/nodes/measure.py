@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..images.image import Geometry, Image
 from ..settings import Settings
-from .axes import PlanarAxes, planar_axes
+from .axes import Axes, in_slices, planar_axes
 from .axial import EXACTLY_AXIAL_DEGREES, axial_axes, tilt_degrees
 from .blocks import Block, blocks_of
 from .neighbors import nearest_mm
@@ -20,9 +20,6 @@ from .reading import size_class
 from .solid import max_diameter_mm, sphericity, surface_area_mm2, surface_points
 
 DEFAULT_SETTINGS = Settings()
-
-# From (row, column, plane, 1) of a slice to (i, j, k).
-_IN_SLICE = np.array([[0.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]])
 
 
 def measure_nodes(
@@ -65,12 +62,13 @@ def measure_nodes(
     blocks = blocks_of(labels.array)
     wanted = [block for block in blocks if only is None or block.label in only]
     nearest = nearest_mm(blocks, wanted, geometry)
-    acquisition, axial = _all_axes(wanted, geometry)
+    surfaces = [surface_points(block.mask) for block in wanted]
+    acquisition, axial = _all_axes(wanted, surfaces, geometry)
     images = _Images(probability, dwi, adc, known)
     nodes = []
-    for block, in_plane, in_axial in zip(wanted, acquisition, axial):
+    for block, surface, in_plane, in_axial in zip(wanted, surfaces, acquisition, axial):
         name = ids[block.label] if ids and block.label in ids else f"LN{block.label:03d}"
-        nodes.append(_node(name, block, geometry, in_plane, in_axial, nearest, images, settings))
+        nodes.append(_node(name, block, surface, geometry, in_plane, in_axial, nearest, images, settings))
     return tuple(nodes)
 
 
@@ -87,24 +85,24 @@ class _Images:
     known: Optional[np.ndarray]
 
 
-def _all_axes(blocks: Sequence[Block], geometry: Geometry) -> tuple[list[_Axes], list[_Axes]]:
+def _all_axes(
+    blocks: Sequence[Block], surfaces: Sequence[np.ndarray], geometry: Geometry
+) -> tuple[list[_Axes], list[_Axes]]:
     """Long and short axis of all nodes: in the acquisition plane, and in the true axial plane."""
     masks = [block.mask for block in blocks]
-    spacing_mm = (geometry.spacing_mm[1], geometry.spacing_mm[0])
-    found = planar_axes(masks, spacing_mm)
-    acquisition = [_diameters(axes, _IN_SLICE, block, geometry) for axes, block in zip(found, blocks)]
+    planar = planar_axes(masks, (geometry.spacing_mm[1], geometry.spacing_mm[0]))
+    found = [None if axes is None else in_slices(axes) for axes in planar]
+    acquisition = [_diameters(axes, block, geometry) for axes, block in zip(found, blocks)]
     if tilt_degrees(geometry) < EXACTLY_AXIAL_DEGREES:
         return acquisition, acquisition
-    axial: list[_Axes] = []
-    for block, reformat in zip(blocks, axial_axes(masks, geometry)):
-        axes, to_ijk = reformat if reformat is not None else (None, _IN_SLICE)
-        axial.append(_diameters(axes, to_ijk, block, geometry))
-    return acquisition, axial
+    found = axial_axes(masks, surfaces, geometry)
+    return acquisition, [_diameters(axes, block, geometry) for axes, block in zip(found, blocks)]
 
 
 def _node(
     name: str,
     block: Block,
+    surface: np.ndarray,
     geometry: Geometry,
     acquisition: _Axes,
     axial: _Axes,
@@ -116,7 +114,6 @@ def _node(
     count = int(np.count_nonzero(block.mask))
     volume_mm3 = count * geometry.voxel_volume_mm3
     center_ijk = np.array([index.mean() for index in np.nonzero(block.mask)[::-1]]) + block.start_ijk
-    surface = surface_points(block.mask)
     mean_dwi, min_dwi, max_dwi = _statistics(images.dwi, block, images.known)
     mean_adc, min_adc, max_adc = _statistics(images.adc, block, images.known)
     long_axis, short_axis = acquisition
@@ -146,14 +143,11 @@ def _node(
     )
 
 
-def _diameters(axes: Optional[PlanarAxes], to_ijk: np.ndarray, block: Block, geometry: Geometry) -> _Axes:
-    """Long and short axis in RAS; `to_ijk` maps (row, column, plane, 1) to (i, j, k) of the block."""
+def _diameters(axes: Optional[Axes], block: Block, geometry: Geometry) -> _Axes:
+    """Long and short axis in RAS."""
     if axes is None:
         return None, None
-
-    ends = np.concatenate([axes.long_yx, axes.short_yx])
-    rows = np.column_stack([ends, np.full(4, float(axes.plane)), np.ones(4)])
-    points = [_ras(point, geometry) for point in rows @ to_ijk.T + block.start_ijk]
+    points = [_ras(point, geometry) for point in axes.ends_ijk + block.start_ijk]
     return Diameter(axes.long_mm, *points[:2]), Diameter(axes.short_mm, *points[2:])
 
 

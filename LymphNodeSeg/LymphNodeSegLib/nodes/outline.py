@@ -87,7 +87,7 @@ def outer_loops(masks: Sequence[np.ndarray]) -> Loops:
         widths.append(width)
         areas.append(area)
         base += flat.size
-    chains, first = _chained(np.concatenate(crossings), np.concatenate(ends))
+    chains, first = chained(np.concatenate(crossings), np.concatenate(ends))
     owner = np.searchsorted(bases, chains[first[:-1]] >> 1, side="right") - 1
     of_point = np.repeat(owner, np.diff(first))
     voxel, down = chains >> 1, chains & 1
@@ -108,7 +108,7 @@ def chosen(loops: Loops, numbers: np.ndarray) -> Loops:
     return Loops(loops.points[index], loops.outward[index], first, loops.owner[numbers], loops.plane[numbers])
 
 
-def _chained(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def chained(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Directed pieces as closed chains of crossings, one after the other, and where each begins."""
     follows = dict(zip(starts.tolist(), ends.tolist()))
     chain: list[int] = []

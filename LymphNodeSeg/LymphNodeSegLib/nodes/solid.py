@@ -40,7 +40,7 @@ def max_diameter_mm(mask: np.ndarray, surface: np.ndarray, spacing_mm: tuple[flo
         j, i = np.nonzero(mask[k])
         ends.append((i.mean(), j.mean(), k + beyond))
     points = np.concatenate([outline, ends]) * np.asarray(spacing_mm)
-    along = points @ _sphere(_DIRECTIONS).T
+    along = points @ sphere(_DIRECTIONS).T
     extreme = points[np.unique(np.concatenate([along.argmax(axis=0), along.argmin(axis=0)]))]
     # The distance to all points from each extreme one: a diameter ends in two extreme points, and the
     # directions are close enough together to contain one of the two.
@@ -81,13 +81,13 @@ def _directions(spacing_kji_mm: tuple[float, ...]) -> list[tuple[tuple[int, ...]
     offsets = [o for o in product((-1, 0, 1), repeat=3) if o > (0, 0, 0)]
     vectors = np.array(offsets) * np.array(spacing_kji_mm)
     lengths = np.linalg.norm(vectors, axis=1)
-    nearest = np.argmax(np.abs(_sphere(_AREA_DIRECTIONS) @ (vectors / lengths[:, None]).T), axis=1)
+    nearest = np.argmax(np.abs(sphere(_AREA_DIRECTIONS) @ (vectors / lengths[:, None]).T), axis=1)
     shares = np.bincount(nearest, minlength=len(offsets)) / len(nearest)
     return [(o, float(length), float(share)) for o, length, share in zip(offsets, lengths, shares)]
 
 
 @lru_cache(maxsize=4)
-def _sphere(count: int) -> np.ndarray:
+def sphere(count: int) -> np.ndarray:
     """Unit vectors spread evenly over the sphere (Fibonacci lattice), (count, 3)."""
     n = np.arange(count) + 0.5
     z, turn = 1 - 2 * n / count, np.pi * (1 + 5**0.5) * n
