@@ -41,7 +41,7 @@ def evaluate_phantoms(
         registered = register(study, registration)
         probability = segment_image(phantom.t2, registered.dwi, registered.known, model, device)
         found = phantom.t2.with_array(find_nodes(probability))
-        results.append(evaluate(found, phantom.t2.with_array(phantom.labels.array.astype(np.uint16))))
+        results.append(evaluate(found, phantom.t2.with_array(phantom.labels.astype(np.uint16))))
         print(f"{seed}: {line_of(results[-1])}", flush=True)
     figures = {"difficulty": difficulty, "registration": registration, **pool(results)}
     print(f"{difficulty}, {len(results)} cases: {line_of(figures)}")

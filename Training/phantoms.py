@@ -37,7 +37,7 @@ def prepare_phantom(seed: int, config: Config, folder: Path) -> None:
     difficulty = "standard" if chance.random() < config.data.standard_share else "hard"
     phantom = make_phantom(seed, difficulty)
     variants = [aligned_dwi(phantom, chance) for _ in range(VARIANTS)]
-    write_case(folder, f"phantom-{seed}", phantom.t2, variants, phantom.labels.array, config.preprocessing)
+    write_case(folder, f"phantom-{seed}", phantom.t2, variants, phantom.labels, config.preprocessing)
 
 
 def aligned_dwi(phantom: Phantom, chance: np.random.Generator) -> AlignedDwi:

@@ -1,0 +1,122 @@
+"""What training sees: split, crops, augmentation, the displacement that is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.network.fusion import Preprocessing
+
+from Training.augment import augmented
+from Training.cases import AlignedDwi, Case, split_by_patient, write_case
+from Training.config import FIRST_BENCHMARK_SEED, config_of, read_config
+from Training.crops import Crops
+from Training.phantoms import resampled, residual_lps_mm
+
+GEOMETRY = Geometry((100, 90, 6), (3.0, -8.0, 4.0), (0.8, 0.8, 4.0))
+
+
+def write_small(folder: Path, patient: str, seed: int = 0) -> Case:
+    """A case with one square node, dark on T2 and bright on DWI."""
+    chance = np.random.default_rng(seed)
+    nodes = np.zeros((6, 90, 100), dtype=bool)
+    nodes[2:4, 40:52, 50:62] = True
+    t2 = 100 + chance.normal(0, 20, nodes.shape) - 60 * nodes
+    dwi = 20 + chance.normal(0, 5, nodes.shape) + 100 * nodes
+    variants = [AlignedDwi(dwi.astype(np.float32), np.ones(nodes.shape, dtype=bool))]
+    write_case(folder, patient, Image(t2.astype(np.float32), GEOMETRY), variants, nodes, Preprocessing())
+    return Case(folder)
+
+
+def test_no_patient_is_on_both_sides(tmp_path: Path) -> None:
+    cases = [write_small(tmp_path / f"{p}{n}", p, n) for p in ("anna", "berta", "carla") for n in range(2)]
+    training, validation = split_by_patient(cases, 0.3, seed=1)
+    assert {one.patient for one in training}.isdisjoint(one.patient for one in validation)
+    assert len(training) + len(validation) == 6
+    assert validation
+    again = split_by_patient(list(reversed(cases)), 0.3, seed=1)[1]
+    assert {one.patient for one in again} == {one.patient for one in validation}
+
+
+def test_crops_repeat_and_a_share_of_them_holds_a_node(tmp_path: Path) -> None:
+    case = write_small(tmp_path / "a", "a")
+    crops = Crops([case], Preprocessing(), 64, 0.5, 200, seed=3, epoch=0)
+    assert all(torch.equal(a, b) for a, b in zip(crops[5], crops[5]))
+    other_epoch = Crops([case], Preprocessing(), 64, 0.5, 200, seed=3, epoch=1)
+    assert not torch.equal(crops[5][0], other_epoch[5][0])
+    sizes = {tuple(crops[n][0].shape) for n in range(200)}
+    assert sizes == {(7, 64, 64)}
+    share = np.mean([bool(crops[n][1].any()) for n in range(200)])
+    assert 0.45 < share < 0.85
+
+
+def test_a_crop_larger_than_the_slice_is_filled(tmp_path: Path) -> None:
+    inputs, nodes = Crops([write_small(tmp_path / "a", "a")], Preprocessing(), 128, 1.0, 1, 0, 0)[0]
+    assert inputs.shape == (7, 128, 128)
+    assert nodes.shape == (1, 128, 128)
+    assert int(nodes.sum()) == 144
+
+
+def test_augmentation_moves_picture_and_truth_together(tmp_path: Path) -> None:
+    case = write_small(tmp_path / "a", "a")
+    crops = Crops([case], Preprocessing(), 80, 1.0, 32, seed=0, epoch=0)
+    inputs, nodes = (torch.stack(one) for one in zip(*(crops[n] for n in range(32))))
+    chance = torch.Generator().manual_seed(0)
+    changed, moved = augmented(inputs, nodes, Preprocessing(), 0.0, chance)
+    assert set(moved.unique().tolist()) <= {0.0, 1.0}
+    inside, outside = changed[:, 4:5][moved > 0].mean(), changed[:, 4:5][moved == 0].mean()
+    assert inside > outside + 2.0
+    strong, _ = augmented(inputs, nodes, Preprocessing(), 1.0, torch.Generator().manual_seed(0))
+    again, _ = augmented(inputs, nodes, Preprocessing(), 1.0, torch.Generator().manual_seed(0))
+    assert torch.equal(strong, again)
+    assert torch.isfinite(strong).all()
+    assert not torch.equal(strong, changed)
+
+
+def test_without_displacement_resampling_agrees_with_simpleitk() -> None:
+    chance = np.random.default_rng(0)
+    tilt = np.radians(15.0)
+    direction = (1, 0, 0, 0, np.cos(tilt), -np.sin(tilt), 0, np.sin(tilt), np.cos(tilt))
+    dwi = Image(
+        chance.random((9, 40, 36)).astype(np.float32),
+        Geometry((36, 40, 9), (0, -5, 1), (2, 2.2, 4), direction),
+    )
+    still = np.zeros((6, 90, 100, 3), dtype=np.float32)
+    ours = resampled(dwi, GEOMETRY, still)
+    grid = Image(still[..., 0], GEOMETRY).to_sitk()
+    theirs = sitk.GetArrayFromImage(
+        sitk.Resample(dwi.to_sitk(), grid, sitk.Transform(), sitk.sitkLinear, -1.0)
+    )
+    inside = (theirs >= 0) & ours.known
+    assert inside.mean() > 0.2
+    np.testing.assert_allclose(ours.array[inside], theirs[inside], atol=2e-3)
+
+
+def test_a_known_shift_is_undone() -> None:
+    dwi = Image(np.zeros((6, 90, 100), dtype=np.float32), GEOMETRY)
+    dwi.array[3, 40, 50] = 1.0
+    shift = np.zeros((6, 90, 100, 3), dtype=np.float32)
+    shift[..., 1] = 4.0  # what lies at p is found at p + 4 mm in y
+    moved = resampled(dwi, GEOMETRY, shift).array
+    assert np.unravel_index(moved.argmax(), moved.shape) == (3, 35, 50)
+
+
+def test_the_residual_displacement_is_small_and_smooth() -> None:
+    residual = residual_lps_mm(GEOMETRY, np.random.default_rng(4))
+    assert residual.shape == (6, 90, 100, 3)
+    assert 0.0 < np.linalg.norm(residual, axis=-1).max() <= 3.0 + 1e-4
+    assert np.abs(np.diff(residual, axis=2)).max() < 0.3
+
+
+def test_the_configuration_is_checked() -> None:
+    config = read_config(Path(__file__).parents[2] / "Training" / "config.yaml")
+    assert config_of(config.as_dict()) == config
+    with pytest.raises(InputError, match="setting 'speed'"):
+        config_of({"schedule": {"speed": 3}})
+    with pytest.raises(InputError, match="benchmarks"):
+        config_of({"data": {"first_seed": FIRST_BENCHMARK_SEED - 10, "cases": 11}})
