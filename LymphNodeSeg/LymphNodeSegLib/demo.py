@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from .images.image import Image
 
 SEED = 7
-STUDY, RESULT = "phantom", "result"
+STUDY, RESULT, TRUTH = "phantom", "result", "truth.seg.nrrd"
 
 
 def run_demo(out: Path, progress: Progress) -> tuple[Reading, list[str]]:
-    """Make the phantom study in ``out/phantom``, the result in ``out/result``.
+    """Make the phantom study in ``out/phantom`` unless it is there, and the result in ``out/result``.
 
     Returns:
         What was found, and lines that compare it with the truth.
@@ -27,17 +27,17 @@ def run_demo(out: Path, progress: Progress) -> tuple[Reading, list[str]]:
         Cancelled: the user asked to stop.
     """
     from . import pipeline
+    from .outputs.segmentation_files import read_segmentation
     from .phantom import make_phantom, write_dicom
 
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a folder.")
-    phantom_folder = out / STUDY
-    progress.stage("Making a synthetic pelvis")
-    phantom = make_phantom(SEED, "standard")
-    if not phantom_folder.exists():
-        write_dicom(phantom, phantom_folder)
-    reading = pipeline.segment(Job(out=out / RESULT, study=phantom_folder / "study"), progress)
-    return reading, compare_with_truth(reading, phantom.t2.with_array(phantom.labels))
+    folder = out / STUDY
+    if not (folder / TRUTH).exists():
+        progress.stage("Making a synthetic pelvis")
+        write_dicom(make_phantom(SEED, "standard"), folder)
+    reading = pipeline.segment(Job(out=out / RESULT, study=folder / "study"), progress)
+    return reading, compare_with_truth(reading, read_segmentation(folder / TRUTH).labels)
 
 
 def compare_with_truth(reading: Reading, truth: Image) -> list[str]:
