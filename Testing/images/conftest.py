@@ -41,6 +41,12 @@ class Maker:
         dataset.SeriesInstanceUID = f"{self.study}.{number}"
         dataset.FrameOfReferenceUID = self.frame_of_reference
         dataset.PatientName, dataset.PatientID = "Test^Phantom", "T1"
+        dataset.StudyDate, dataset.StudyTime, dataset.StudyID, dataset.AccessionNumber = (
+            "20260101",
+            "1200",
+            "1",
+            "",
+        )
         dataset.Modality, dataset.SeriesNumber, dataset.SeriesDescription = "MR", number, description
         dataset.Manufacturer, dataset.ImageType = "SIEMENS", ["ORIGINAL", "PRIMARY", "M"]
         dataset.ScanningSequence, dataset.EchoTime, dataset.RepetitionTime = "SE", 100, 4000

@@ -46,6 +46,8 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
         stream.seek(0)
         forced = head[PREAMBLE:] != MAGIC
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_tags(), force=forced)
+        if forced and not text(dataset, "SeriesInstanceUID"):
+            raise NotDicomError(path.name)
         if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == DIRECTORY_UID:
             raise NotDicomError(path.name)
         return _slices(dataset, path, size)
@@ -68,7 +70,7 @@ def _tags() -> list[Any]:
 
 def _slices(dataset: Any, path: Path, size: int) -> tuple[Slice, ...]:
     if not text(dataset, "SeriesInstanceUID"):
-        raise NotDicomError(path.name)
+        raise ValueError("no SeriesInstanceUID")
     file = file_header(dataset, path, _defect(dataset, size))
     if "PerFrameFunctionalGroupsSequence" in dataset:
         return enhanced.slices_of(dataset, file)

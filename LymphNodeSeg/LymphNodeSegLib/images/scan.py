@@ -54,7 +54,12 @@ def scan_folder(folder: Path, progress: Progress) -> Scan:
                 unreadable += 1
     reading.fraction(1.0)
     if unreadable and slices:
-        progress.message(f"{unreadable} DICOM files cannot be read and are left out.")
+        files_are = (
+            "1 DICOM file cannot be read and is"
+            if unreadable == 1
+            else f"{unreadable} DICOM files cannot be read and are"
+        )
+        progress.message(f"{files_are} left out.")
     if not slices:
         raise InputError(_nothing(folder, len(files), unreadable))
     return Scan(tuple(slices), len(files), foreign, unreadable)

@@ -62,6 +62,7 @@ def load_choice(choice: Choice, series: Sequence[Series], progress: Optional[Pro
     t2 = load_series(choice.t2, progress=Part(progress, 0.0, 0.4))
     dwi, dwi_series = _load_dwi(choice.dwi, choice.b_value_s_mm2, series, Part(progress, 0.4, 0.9))
     adc = load_series(choice.adc, progress=Part(progress, 0.9, 1.0)) if choice.adc else None
+    progress.fraction(1.0)
     return StudyImages(t2, dwi, dwi_series, adc, choice.reasons)
 
 
@@ -109,4 +110,5 @@ def load_pair(
         dwi = read_image(dwi_path, DWI, Part(progress, 0.4, 0.9))
         series = (dwi,)
     adc = read_image(adc_path, ADC, Part(progress, 0.9, 1.0)) if adc_path is not None else None
+    progress.fraction(1.0)
     return StudyImages(t2, dwi, series, adc)
