@@ -199,7 +199,7 @@ def test_results_move_with_the_t2s_transform(volumes, scene, labels_at):
     labels, nodes = labels_at(t2.geometry)
     result = add_result(scene, volumes[0], t2, None, labels, nodes)
     assert image_from_volume(result.dwi).geometry.is_close(t2.geometry, 1e-6)
-    center_ras = t2.geometry.lps_from_ijk(np.array([11.0, 21.0, 3.5])) * [-1.0, -1.0, 1.0]
+    center_ras = t2.geometry.lps_from_ijk(np.array([11.0, 21.0, 4.0])) * [-1.0, -1.0, 1.0]
     np.testing.assert_allclose(result.segmentation.GetSegmentCenterRAS("LN001"), center_ras, atol=1e-3)
 
 
@@ -209,9 +209,9 @@ def labels_at():
 
     def make(geometry: Geometry):
         array = np.zeros(geometry.size_ijk[::-1], np.uint16)
-        array[3:5, 20:23, 10:13] = 1
-        mask = NodeMask(np.ones((2, 3, 3), bool), (10, 20, 3), geometry)
-        node = Node("LN001", 1, mask, 72.0, None, None, None, None, None, None, (0.0, 0.0, 0.0))
+        array[3:6, 20:23, 10:13] = 1
+        mask = NodeMask(np.ones((3, 3, 3), bool), (10, 20, 3), geometry)
+        node = Node("LN001", 1, mask, 108.0, None, None, None, None, None, None, (0.0, 0.0, 0.0))
         return Image(array, geometry), (node,)
 
     return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -173,3 +174,38 @@ def test_unwritable_folder_is_an_error_and_no_silence(tmp_path: Path, ramp, labe
     labels, nodes = labels_and_nodes(oblique, 1)
     with pytest.raises(OSError, match="could not be written"):
         write_scene_files(tmp_path / "missing" / "deeper", ramp(oblique), ramp(oblique), None, labels, nodes)
+
+
+def test_relative_folder_and_no_complaint_of_vtk(
+    tmp_path: Path, ramp, labels_and_nodes, oblique, monkeypatch, capfd
+):
+    labels, nodes = labels_and_nodes(oblique, 2)
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write_scene_files(Path("out"), ramp(oblique), ramp(oblique), ramp(oblique), labels, nodes)
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["scene.mrb", "segmentation.seg.nrrd"]
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_scene_opens_on_its_images(written, tmp_path: Path):
+    folder, t2, _, _ = written(1)
+    with zipfile.ZipFile(folder / "scene.mrb") as bundle:
+        root = ElementTree.fromstring(bundle.read(next(n for n in bundle.namelist() if n.endswith(".mrml"))))
+    names = {volume.get("id"): volume.get("name") for volume in root.findall("Volume")}
+    layers = {
+        view.get("layoutName"): [dict(re.findall(r"(\w+):(\w+)", view.get("references")))]
+        for view in root.findall("SliceComposite")
+    }
+    assert set(layers) == {"Red", "Green", "Yellow"}
+    for (references,) in layers.values():
+        assert names[references["backgroundVolume"]] == "T2"
+        assert names[references["foregroundVolume"]] == "DWI registered"
+    views = {view.get("layoutName"): view for view in root.findall("Slice")}
+    center = t2.geometry.corners_lps_mm().mean(axis=0) * [-1.0, -1.0, 1.0]
+    for view in views.values():
+        matrix = np.array(view.get("sliceToRAS").split(), float).reshape(4, 4)
+        np.testing.assert_allclose(matrix[:3, 3], center, atol=1e-3)
+        # In the planes of the T2: each axis of the view is one of the volume's.
+        cosines = np.abs(matrix[:3, :3].T @ (np.diag([-1.0, -1.0, 1.0]) @ t2.geometry.direction))
+        np.testing.assert_allclose(np.sort(cosines, axis=1)[:, 2], 1.0, atol=1e-5)

@@ -118,7 +118,7 @@ def write_segmentation(
     import slicer
 
     storage = slicer.vtkMRMLSegmentationStorageNode()
-    storage.SetFileName(str(path))
+    storage.SetFileName(str(path.absolute()))
     storage.SetCropToMinimumExtent(False)
     if not storage.WriteData(node):
         raise OSError(f"The segmentation could not be written to {path}.")
@@ -144,5 +144,5 @@ def write_scene(scene: slicer.vtkMRMLScene, path: Path) -> None:
     Raises:
         OSError: the file could not be written.
     """
-    if not scene.WriteToMRB(str(path)):
+    if not scene.WriteToMRB(str(path.absolute())):
         raise OSError(f"The scene could not be written to {path}.")

@@ -55,12 +55,14 @@ def add_slice_views(scene: slicer.vtkMRMLScene, t2: slicer.vtkMRMLVolumeNode) ->
     corners_ras_mm = volume_geometry(t2).corners_lps_mm() * [-1.0, -1.0, 1.0]
     width_mm = float(np.ptp(corners_ras_mm, axis=0).max())
     for name, letter, color, orientation in SLICE_VIEWS:
-        view = slicer.vtkMRMLSliceNode()
+        # Made by the scene, whose default slice node holds the orientations' presets.
+        view = scene.CreateNodeByClass("vtkMRMLSliceNode")
+        view.UnRegister(scene)
         view.SetName(name)
         view.SetLayoutName(name)
         view.SetLayoutLabel(letter)
         view.SetLayoutColor(*color)
-        view = scene.AddNode(view)
+        scene.AddNode(view)
         view.SetOrientation(orientation)
         view.RotateToVolumePlane(t2)
         view.SetFieldOfView(width_mm, width_mm, 1.0)
