@@ -7,6 +7,7 @@ displacement. Arrays are read from disk as they are needed: the number of cases 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -110,15 +111,19 @@ def read_cases(folder: Path) -> list[Case]:
 def split_by_patient(
     cases: Sequence[Case], validation_share: float, seed: int
 ) -> tuple[list[Case], list[Case]]:
-    """Training and validation cases; no patient is on both sides.
+    """Training and validation cases; no patient is on both sides, and cases that are added move no patient.
 
     Args:
         cases: All cases.
-        validation_share: Share of the patients kept for validation; at least one, unless there is only one.
+        validation_share: Chance of a patient to be kept for validation; one is, unless there is only one.
         seed: Decides which.
     """
-    patients = sorted({one.patient for one in cases})
-    np.random.default_rng(seed).shuffle(patients)
-    count = min(max(1, round(len(patients) * validation_share)), len(patients) - 1)
-    held_out = set(patients[:count])
+    ranked = sorted({one.patient for one in cases}, key=lambda patient: _draw(patient, seed))
+    count = max(1, sum(_draw(patient, seed) < validation_share for patient in ranked))
+    held_out = set(ranked[: min(count, len(ranked) - 1)])
     return [c for c in cases if c.patient not in held_out], [c for c in cases if c.patient in held_out]
+
+
+def _draw(patient: str, seed: int) -> float:
+    """A number from 0 to 1 that depends on the patient and the seed alone."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{patient}".encode()).digest()[:6], "big") / 2.0**48

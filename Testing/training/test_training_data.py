@@ -43,6 +43,13 @@ def test_no_patient_is_on_both_sides(tmp_path: Path) -> None:
     assert {one.patient for one in again} == {one.patient for one in validation}
 
 
+def test_more_cases_move_no_patient_to_the_other_side(tmp_path: Path) -> None:
+    cases = [write_small(tmp_path / f"p{n}", f"p{n}") for n in range(40)]
+    few, all_of_them = (split_by_patient(some, 0.3, seed=1)[1] for some in (cases[:20], cases))
+    assert {one.patient for one in few} <= {one.patient for one in all_of_them}
+    assert 4 <= len(all_of_them) <= 20
+
+
 def test_crops_repeat_and_a_share_of_them_holds_a_node(tmp_path: Path) -> None:
     case = write_small(tmp_path / "a", "a")
     crops = Crops([case], Preprocessing(), 64, 0.5, 200, seed=3, epoch=0)
