@@ -1,0 +1,51 @@
+"""The RECIST 1.1 category of lymph nodes between two studies: a suggestion, nodes only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .node import Node
+from .reading import TARGET_MM
+
+PATHOLOGICAL_MM = 10.0
+MOST_TARGETS = 2
+"""Lymph nodes are one organ, of which two lesions at most are targets."""
+
+
+def recist_category(
+    matched: Sequence[tuple[Node, Node]], new: Sequence[Node], vanished: Sequence[Node]
+) -> tuple[str, str]:
+    """The category that RECIST 1.1 (Eisenhauer 2009, section 4.3) gives the nodes alone.
+
+    The prior study is taken as baseline and nadir. Targets are the two largest nodes of at least 15 mm
+    short axis; their sum decides. A vanished target counts as 0 mm.
+
+    Args:
+        matched: Prior and current measurement of each node seen in both studies.
+        new: Nodes only in the current study.
+        vanished: Nodes only in the prior study.
+
+    Returns:
+        "complete response", "partial response", "stable disease", "progressive disease" or "not evaluable",
+        and why.
+    """
+    pairs = [(a.short_axis_mm or 0.0, b.short_axis_mm or 0.0) for a, b in matched]
+    pairs += [(node.short_axis_mm or 0.0, 0.0) for node in vanished]
+    appeared = [node for node in new if (node.short_axis_mm or 0.0) >= PATHOLOGICAL_MM]
+    if appeared:
+        names = ", ".join(node.id for node in appeared)
+        return "progressive disease", f"New node of at least {PATHOLOGICAL_MM:g} mm: {names}."
+    targets = sorted((pair for pair in pairs if pair[0] >= TARGET_MM), reverse=True)[:MOST_TARGETS]
+    before, after = sum(a for a, _ in targets), sum(b for _, b in targets)
+    if targets and after >= 1.2 * before and after - before >= 5.0:
+        return "progressive disease", f"Sum of target short axes from {before:.1f} to {after:.1f} mm."
+    pathological = [pair for pair in pairs if pair[0] >= PATHOLOGICAL_MM]
+    if not pathological:
+        return "not evaluable", f"No node of at least {PATHOLOGICAL_MM:g} mm in the prior study."
+    if all(b < PATHOLOGICAL_MM for _, b in pairs):
+        return "complete response", f"All nodes are now below {PATHOLOGICAL_MM:g} mm."
+    if not targets:
+        return "stable disease", "Non-target nodes persist; there was no target of 15 mm."
+    if after <= 0.7 * before:
+        return "partial response", f"Sum of target short axes from {before:.1f} to {after:.1f} mm."
+    return "stable disease", f"Sum of target short axes from {before:.1f} to {after:.1f} mm."
