@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from LymphNodeSegLib.images.image import Acquisition, Geometry, Image
+from LymphNodeSegLib.nodes.node import Node, NodeMask
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from pydicom.valuerep import format_number_as_ds
@@ -48,15 +49,20 @@ def ellipsoids(geometry: Geometry, short_axis_mm: float, seed: int = 0) -> np.nd
     """Six ellipsoids of axes s x 1.4 s x 1.4 s, centers off the voxels, turned in space: labels [k, j, i]."""
     rng = np.random.default_rng(seed)
     labels = np.zeros(geometry.size_ijk[::-1], dtype=np.uint16)
-    k, j, i = np.indices(labels.shape)
-    points_mm = np.stack([i, j, k], axis=-1) * geometry.spacing_mm
     extent_mm = np.array(geometry.size_ijk) * geometry.spacing_mm
     for label in range(1, 7):
         column, row = (label - 1) % 3, (label - 1) // 3
         center = extent_mm * ((column + 0.5) / 3, (row + 0.5) / 2, 0.5) + rng.uniform(-2.0, 2.0, 3)
         axes = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        first, last = (
+            np.rint((center + reach) / geometry.spacing_mm) for reach in (-short_axis_mm, short_axis_mm)
+        )
+        box = tuple(slice(max(int(a), 0), int(b) + 1) for a, b in zip(first[::-1], last[::-1]))
+        k, j, i = np.indices(labels[box].shape)
+        start = np.array([part.start for part in box[::-1]])
+        points_mm = (np.stack([i, j, k], axis=-1) + start) * geometry.spacing_mm
         scaled = (points_mm - center) @ axes / (short_axis_mm * np.array([0.5, 0.7, 0.7]))
-        labels[(scaled**2).sum(axis=-1) <= 1.0] = label
+        labels[box][(scaled**2).sum(axis=-1) <= 1.0] = label
     return labels
 
 
@@ -213,3 +219,29 @@ def reversed_slices(geometry: Geometry) -> Geometry:
     direction[:, 2] *= -1
     x, y, z = geometry.lps_from_ijk(np.array([0, 0, geometry.size_ijk[2] - 1])).tolist()
     return replace(geometry, origin_lps_mm=(x, y, z), direction_lps=tuple(direction.ravel().tolist()))
+
+
+def nodes_of(labels: Image) -> list[Node]:
+    """The nodes of a label map with what a writer of contours needs of them; not measured."""
+    present = [int(label) for label in np.unique(labels.array) if label]
+    return [_node(labels, label) for label in present]
+
+
+def _node(labels: Image, label: int) -> Node:
+    voxels = np.argwhere(labels.array == label)
+    first, last = voxels.min(axis=0), voxels.max(axis=0) + 1
+    box = tuple(slice(start, end) for start, end in zip(first, last))
+    x, y, z = labels.geometry.lps_from_ijk(voxels.mean(axis=0)[::-1])
+    return Node(
+        id=f"LN{label:03d}",
+        label=label,
+        mask=NodeMask(labels.array[box] == label, tuple(first[::-1].tolist()), labels.geometry),
+        volume_mm3=len(voxels) * labels.geometry.voxel_volume_mm3,
+        short_axis=None,
+        long_axis=None,
+        axial_short_axis=None,
+        axial_long_axis=None,
+        max_diameter_3d_mm=None,
+        sphericity=None,
+        centroid_ras_mm=(-x, -y, z),
+    )
