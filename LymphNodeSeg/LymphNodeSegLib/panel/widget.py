@@ -21,15 +21,15 @@ from .run_state import Outcome, RunState
 from .worker_process import WorkerProcess
 
 DEVICE_NAMES = {
-    "auto": _("Automatic (GPU if there is one)"),
-    "cuda": _("NVIDIA GPU (CUDA)"),
-    "mps": _("Apple GPU (Metal)"),
-    "cpu": _("Processor (CPU)"),
+    "auto": _("Automatic"),
+    "cuda": _("NVIDIA GPU"),
+    "mps": _("Apple GPU"),
+    "cpu": _("Processor"),
 }
 REGISTRATION_NAMES = {
-    "deformable": _("Deformable (corrects DWI distortion)"),
+    "deformable": _("Deformable"),
     "rigid": _("Rigid"),
-    "none": _("None (positions as scanned)"),
+    "none": _("None"),
 }
 
 
