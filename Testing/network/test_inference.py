@@ -153,7 +153,7 @@ def test_the_cpu_takes_over_where_one_slice_is_too_much(monkeypatch: pytest.Monk
     network, listener = Memory(0), Listener()
     runners = {"cuda": network, "cpu": nn.Identity()}
     monkeypatch.setattr(
-        "LymphNodeSegLib.network.inference._runner",
+        "LymphNodeSegLib.network.inference.runner_for",
         lambda _, device: (runners[device], torch.float32),
     )
     monkeypatch.setattr(Tensor, "to", lambda self, *_: self)

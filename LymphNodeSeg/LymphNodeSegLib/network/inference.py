@@ -102,20 +102,24 @@ def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model) -> Prepared:
         known: The same.
         model: The same.
     """
+    import torch
     from torch.nn import functional
 
     preprocessing = model.preprocessing
     size, pixel_mm = working_grid(t2, preprocessing.pixel_mm)
-    volumes = [to_working_grid(array, size) for array in (t2.array, dwi.array, known)]
-    t2_signal, dwi_signal, body = normalized_pair(
-        volumes[0], volumes[1], (volumes[2] > 0.5).float(), pixel_mm
-    )
+    t2_fine, dwi_fine = (to_working_grid(array, size) for array in (t2.array, dwi.array))
+    # Most often the DWI is known everywhere or nearly so; a mask needs no filter against aliasing.
+    known_fine = functional.interpolate(torch.from_numpy(known.view(np.uint8))[:, None], size=size)[
+        :, 0
+    ].float()
+    t2_signal, dwi_signal, body = normalized_pair(t2_fine, dwi_fine, known_fine, pixel_mm)
     rows, columns = _body_box(body, size)
-    cut = [one[:, rows[0] : rows[1], columns[0] : columns[1]] for one in (t2_signal, dwi_signal, volumes[2])]
-    slices = fuse(cut[0], cut[1], (cut[2] > 0.5).float(), preprocessing)
-    pad = [-slices.shape[axis] % model.stride for axis in (3, 2)]
-    padded = functional.pad(slices, (0, pad[0], 0, pad[1]), mode="replicate")
-    return Prepared(padded, (*rows, *columns), size)
+    pad = (0, (columns[0] - columns[1]) % model.stride, 0, (rows[0] - rows[1]) % model.stride)
+    cut = (one[:, rows[0] : rows[1], columns[0] : columns[1]] for one in (t2_signal, dwi_signal, known_fine))
+    # Before the channels are made, while there is little to copy.
+    padded = [functional.pad(one, pad, mode="replicate") if any(pad) else one for one in cut]
+    slices = fuse(padded[0], padded[1], padded[2], preprocessing)
+    return Prepared(slices, (*rows, *columns), size)
 
 
 def working_grid(t2: Image, pixel_mm: float) -> tuple[tuple[int, int], tuple[float, float]]:
@@ -165,8 +169,8 @@ def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[
     import torch
 
     progress = progress or Silent()
-    batch = max(1, min(len(slices), BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3])))
-    runner, dtype = _runner(network, device)
+    batch = batch_size(slices, device)
+    runner, dtype = runner_for(network, device)
     done: list[Tensor] = []
     start = 0
     while start < len(slices):
@@ -181,7 +185,7 @@ def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[
                 progress.message(f"Memory of the {device} ran out: {batch} slices at a time now.")
             elif device != "cpu":
                 device = "cpu"
-                runner, dtype = _runner(network, device)
+                runner, dtype = runner_for(network, device)
                 progress.message("The graphics memory is too small for one slice: the CPU takes over.")
             else:
                 raise InputError(
@@ -193,7 +197,17 @@ def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[
     return torch.cat(done)
 
 
-def _runner(network: nn.Module, device: str) -> tuple[nn.Module, torch.dtype]:
+def batch_size(slices: Tensor, device: str) -> int:
+    """How many slices to give to a device at a time.
+
+    Args:
+        slices: Network input [k, channels, H, W].
+        device: As `pick_device` gives it.
+    """
+    return max(1, min(len(slices), BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3])))
+
+
+def runner_for(network: nn.Module, device: str) -> tuple[nn.Module, torch.dtype]:
     """A copy of the network on a device, in the number format that is quickest there without harm."""
     import copy
 
