@@ -1,20 +1,19 @@
 """The pelvis without its nodes: layers of shapes from the skin inwards, in millimeters.
 
 Anatomy coordinates are LPS with their origin midway between the centers of the femoral heads; a patient
-is such a body, scaled, turned and warped (see `pelvis`). Sizes are those of an adult of mean build.
+is such a body, scaled, turned and warped (see `warp.BodyWarp`). Sizes are those of an adult of mean build.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .render import Layer, Texture
-from .shapes import Shape, Trunk, smooth_path, tube
+from .shapes import Ellipsoid, Shape, Trunk, Tube, parts_of, smooth_path
 from .tissues import Palette, Signal
 
 SIDES = (("right", -1.0), ("left", 1.0))
@@ -27,7 +26,7 @@ class Vessel:
 
     Attributes:
         station: Name of the lymph node station.
-        side: "left", "right" or "midline".
+        side: "left" or "right".
         path: Columns x, y, z, radius in mm, shape (n, 4).
         away: Direction in which the nodes lie from the vessel, preferably; zero: all around.
     """
@@ -41,27 +40,31 @@ class Vessel:
 class Body:
     """Collects the layers of one pelvis while it is being built.
 
-    Attributes:
+    Args:
         rng: Source of randomness.
         palette: Signal of each tissue.
+
+    Attributes:
+        trunk: The skin's surface.
         layers: From the outside in.
         obstacles: Shapes that a node may not overlap, with the mm they are blown up by.
         vessels: Where nodes lie.
-        gas: Centers and radii in mm of gas bubbles, (x, y, z, radius), which distort the DWI.
+        gas: Bubbles of gas, which distort the DWI, as (x, y, z, radius) in mm.
     """
 
     def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
         self.rng, self.palette = rng, palette
+        width, depth = rng.uniform(165, 205), rng.uniform(100, 138)
+        self.trunk = Trunk(width, depth, center_y_mm=rng.uniform(0, 15), power=rng.uniform(2.1, 2.6))
         self.layers: list[Layer] = []
         self.obstacles: list[tuple[Shape, float]] = []
         self.vessels: list[Vessel] = []
         self.gas: list[np.ndarray] = []
-        self.trunk: Optional[Trunk] = None
-        self._later: list[Layer] = []
+        self._late: list[Layer] = []
 
     def add(
         self,
-        shapes: Any,
+        shape: Shape,
         tissue: str,
         variation: float = 0.0,
         signal: Optional[Signal] = None,
@@ -69,10 +72,10 @@ class Body:
         obstacle: Optional[bool] = None,
         **look: Any,
     ) -> Signal:
-        """Fill one shape, or a list of shapes that make one structure, with a tissue.
+        """Fill a shape with a tissue.
 
         Args:
-            shapes: A shape or a list of shapes.
+            shape: Where.
             tissue: Key of `tissues.TISSUES`.
             variation: Spread of this structure's signal around the tissue's.
             signal: Use this signal instead of drawing one.
@@ -84,18 +87,15 @@ class Body:
             The signal used.
         """
         signal = signal or self.palette.signal(tissue, variation)
-        listed: Sequence[Shape] = shapes if isinstance(shapes, (list, tuple)) else [shapes]
-        target = self._later if late else self.layers
-        for shape in listed:
-            target.append(Layer(shape, signal, **look))
-            if obstacle if obstacle is not None else tissue not in NO_OBSTACLE:
-                self.obstacles.append((shape, float(look.get("grow_mm", 0.0))))
+        (self._late if late else self.layers).append(Layer(shape, signal, **look))
+        if obstacle if obstacle is not None else tissue not in NO_OBSTACLE:
+            self.obstacles += [(part, float(look.get("grow_mm", 0.0))) for part in parts_of(shape)]
         return signal
 
     def finish(self) -> None:
         """Put the late layers on top."""
-        self.layers += self._later
-        self._later = []
+        self.layers += self._late
+        self._late = []
 
     def jitter(self, points: ArrayLike, sd_mm: float) -> np.ndarray:
         """Points moved at random; further columns (a radius) stay."""
@@ -103,7 +103,7 @@ class Body:
         array[:, :3] += self.rng.normal(0.0, sd_mm, (len(array), 3))
         return array
 
-    def tube(self, points: ArrayLike, jitter_mm: float = 2.0, step_mm: float = 8.0) -> np.ndarray:
+    def path(self, points: ArrayLike, jitter_mm: float = 2.0, step_mm: float = 8.0) -> np.ndarray:
         """A smooth path through jittered points with columns x, y, z, radius."""
         return smooth_path(self.jitter(points, jitter_mm), step_mm)
 
@@ -111,9 +111,14 @@ class Body:
         self, path: np.ndarray, signal: Signal, wall_mm: float, flatten: ArrayLike = (1.0, 1.0, 1.0)
     ) -> None:
         """A vessel: dark wall, then its lumen on top of every wall."""
-        parts = tube(path, flatten)
-        self.add(parts, "vessel_wall", grow_mm=wall_mm)
-        self.add(parts, "blood", signal=signal, late=True, obstacle=False, soft_mm=0.3)
+        tube = Tube(path, flatten)
+        self.add(tube, "vessel_wall", grow_mm=wall_mm, opacity=0.85)
+        self.add(tube, "blood", signal=signal, late=True, obstacle=False, soft_mm=0.3)
+
+    def add_gas(self, place: np.ndarray, radius: float, **look: Any) -> None:
+        """A bubble of gas; it is remembered, because it distorts the DWI."""
+        self.gas.append(np.array([*place, radius]))
+        self.add(Ellipsoid(place, (radius, 0.8 * radius, radius)), "gas", soft_mm=0.6, **look)
 
 
 def mirrored(points: ArrayLike, sign: float) -> np.ndarray:
@@ -124,19 +129,29 @@ def mirrored(points: ArrayLike, sign: float) -> np.ndarray:
 
 
 def add_trunk(body: Body) -> None:
-    """Skin, subcutaneous fat, and the fat within the pelvis."""
+    """Skin, and fat with its septa and small vessels."""
     rng = body.rng
-    width, depth = rng.uniform(165, 205), rng.uniform(98, 135)
-    trunk = Trunk(width, depth, center_y_mm=rng.uniform(0, 15), power=rng.uniform(2.1, 2.6))
-    body.trunk = trunk
-    body.add(trunk, "skin", soft_mm=0.5)
-    fat = Texture(0.10, (9.0, 9.0, 9.0))
-    body.add(trunk, "fat", grow_mm=-rng.uniform(1.6, 2.6), texture=fat)
-    add_septa(body, trunk)
+    body.add(body.trunk, "skin", soft_mm=0.5)
+    streaks = Texture(
+        rng.uniform(0.03, 0.07),
+        (12.0, 9.0, 20.0),
+        streak_amount=-rng.uniform(0.12, 0.4),
+        streak_width=rng.uniform(0.06, 0.12),
+    )
+    body.add(body.trunk, "fat", grow_mm=-rng.uniform(1.6, 2.6), texture=streaks)
 
 
-def add_septa(body: Body, trunk: Trunk) -> None:
-    """Thin dark septa in fat, as streaks of noise."""
-    fat = body.layers[-1]
-    streaks = Texture(-body.rng.uniform(0.25, 0.5), (14.0, 9.0, 18.0), ridges=0.09)
-    body.layers.append(replace(fat, texture=streaks, opacity=0.8))
+def add_small_vessels(body: Body, count: int) -> None:
+    """Thin vessels that wander through the fat, dark or bright."""
+    rng = body.rng
+    width, depth = body.trunk.size
+    for _ in range(count):
+        angle, away = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0.0, 1.0))
+        start = np.array([np.cos(angle) * width, np.sin(angle) * depth, 0.0]) * 0.93 * away
+        start += [0.0, body.trunk.center_y_mm, rng.uniform(-70, 130)]
+        steps = rng.normal(0, 1, 3) + rng.normal(0, 0.5, (4, 3))
+        points = start + np.cumsum(9.0 * steps / np.linalg.norm(steps, axis=1, keepdims=True), axis=0)
+        radius = rng.uniform(0.4, 1.1)
+        path = smooth_path(np.column_stack([points, np.full(4, radius)]), 12.0)
+        name = "flow_void" if rng.random() < 0.7 else "blood"
+        body.add(Tube(path), name, variation=0.2, obstacle=False, opacity=0.8)

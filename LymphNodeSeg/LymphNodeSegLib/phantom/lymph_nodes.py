@@ -8,13 +8,13 @@ from typing import Optional
 
 import numpy as np
 
-from .anatomy import Body
+from .anatomy import Body, Vessel
 from .render import Layer, Texture
 from .shapes import Ellipsoid, random_rotation
 from .tissues import Signal
 
 MAX_CURVE = 0.55
-SPHERE_POINTS = 600
+FAVORED = ("external_iliac", "obturator", "inguinal_deep", "inguinal_superficial")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,9 @@ def unit_sphere(count: int) -> np.ndarray:
     return np.column_stack([np.cos(angle) * np.sqrt(1 - z * z), np.sin(angle) * np.sqrt(1 - z * z), z])
 
 
+SPHERE = unit_sphere(60)
+
+
 def section_ellipse(shape: Ellipsoid, normal: np.ndarray) -> tuple[float, float]:
     """Full axes (short, long) in mm of an unbent ellipsoid's largest section across `normal`.
 
@@ -98,21 +101,19 @@ def recist_axes(shape: Ellipsoid, normal: np.ndarray) -> tuple[float, float]:
     basis = plane_basis(normal)
     unit = np.asarray(normal, dtype=float) / np.linalg.norm(normal)
     heights = (shape.surface(unit_sphere(2000)) - shape.center_mm) @ unit
-    best, level, reach = (0.0, 0.0), float(heights.mean()), float(np.ptp(heights)) / 2.0
+    longest, level, reach = 0.0, float(heights.mean()), float(np.ptp(heights)) / 2.0
     for count in (13, 9):
         for height in level + reach * np.linspace(-1, 1, count + 2)[1:-1]:
-            outline = _outline(shape, basis, unit * height)
-            if len(outline) < 3:
-                continue
-            short, long = _chords(outline)
-            if long > best[1]:
-                best, level = (short, long), float(height)
+            long, _, _ = longest_chord(_outline(shape, basis, unit * height, 120))
+            if long > longest:
+                longest, level = long, float(height)
         reach *= 0.15
-    return best
+    outline = _outline(shape, basis, unit * level, 720)
+    return longest_chord_across(outline), longest_chord(outline)[0]
 
 
-def _outline(shape: Ellipsoid, basis: np.ndarray, offset: np.ndarray, count: int = 360) -> np.ndarray:
-    """Outline points (n, 2), in the basis, of the section through center + offset."""
+def _outline(shape: Ellipsoid, basis: np.ndarray, offset: np.ndarray, count: int) -> np.ndarray:
+    """Outline points (count, 2), in the basis, of the section through center + offset; or none."""
     reach = float(np.linalg.norm(shape.box_mm[1] - shape.box_mm[0])) / 2.0
     grid = np.linspace(-reach, reach, 61)
     a, b = np.meshgrid(grid, grid)
@@ -124,32 +125,37 @@ def _outline(shape: Ellipsoid, basis: np.ndarray, offset: np.ndarray, count: int
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     rays = np.column_stack([np.cos(angle), np.sin(angle)])
     low, high = np.zeros(count), np.full(count, 2 * reach)
-    for _ in range(22):
+    for _ in range(20):
         radius = (low + high) / 2.0
-        flat = middle + radius[:, None] * rays
-        p = shape.center_mm + offset + flat @ basis.T
+        p = shape.center_mm + offset + (middle + radius[:, None] * rays) @ basis.T
         out = shape.level(p[:, 0], p[:, 1], p[:, 2]) > 1.0
         low, high = np.where(out, low, radius), np.where(out, radius, high)
     return np.asarray(middle + low[:, None] * rays)
 
 
-def _chords(outline: np.ndarray) -> tuple[float, float]:
-    """Longest chord across the longest chord, and that one, of a closed outline (n, 2)."""
-    apart = np.linalg.norm(outline[:, None] - outline[None], axis=2)
+def longest_chord(outline: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Length and ends of the longest line between two points of an outline (n, 2); 0 for an empty one."""
+    if not len(outline):
+        return 0.0, np.zeros(2), np.zeros(2)
+    squared = (outline**2).sum(axis=1)
+    apart = squared[:, None] + squared[None] - 2.0 * outline @ outline.T
     n, m = np.unravel_index(int(np.argmax(apart)), apart.shape)
-    long = float(apart[n, m])
-    along = (outline[m] - outline[n]) / max(long, 1e-9)
-    across = np.array([-along[1], along[0]])
-    u, v = outline @ along, outline @ across
-    stations = np.linspace(u.min(), u.max(), 241)[1:-1]
-    nxt_u, nxt_v = np.roll(u, -1), np.roll(v, -1)
-    top, bottom = np.full(len(stations), -np.inf), np.full(len(stations), np.inf)
-    for u0, v0, u1, v1 in zip(u, v, nxt_u, nxt_v):
-        hit = (stations >= min(u0, u1)) & (stations <= max(u0, u1))
-        if hit.any() and u0 != u1:
-            height = v0 + (v1 - v0) * (stations[hit] - u0) / (u1 - u0)
-            top[hit], bottom[hit] = np.maximum(top[hit], height), np.minimum(bottom[hit], height)
-    return float(np.max(top - bottom)), long
+    return float(np.sqrt(max(apart[n, m], 0.0))), outline[n], outline[m]
+
+
+def longest_chord_across(outline: np.ndarray) -> float:
+    """The longest line within a closed outline (n, 2) at right angles to its longest chord."""
+    long, start, end = longest_chord(outline)
+    along = (end - start) / max(long, 1e-9)
+    u, v = outline @ along, outline @ np.array([-along[1], along[0]])
+    stations = np.linspace(u.min(), u.max(), 401)[1:-1, None]
+    u1, v1 = np.roll(u, -1), np.roll(v, -1)
+    hit = (stations >= np.minimum(u, u1)) & (stations <= np.maximum(u, u1)) & (u != u1)
+    share = (stations - u) / np.where(u == u1, 1.0, u1 - u)
+    height = v + share * (v1 - v)
+    top = np.where(hit, height, -np.inf).max(axis=1)
+    bottom = np.where(hit, height, np.inf).min(axis=1)
+    return float((top - bottom).max())
 
 
 @dataclass(frozen=True)
@@ -201,32 +207,34 @@ def place_nodes(
         large_share: Share of nodes with a short axis of 8 mm and more.
     """
     rng = body.rng
-    sphere = unit_sphere(60)
+    free = _Free(body, to_anatomy)
+    vessels = [vessel for vessel in body.vessels if len(vessel.path) > 1]
+    weights = np.array([1.0 + len(v.path) * 0.15 for v in vessels])
+    weights *= np.array([2.0 if v.station in FAVORED else 1.0 for v in vessels])
+    tries = rng.choice(len(vessels), size=count * 6, p=weights / weights.sum())
+    sizes = [draw_short_axis(rng, large_share) for _ in tries]
+    centers = to_patient(np.array([_beside(rng, vessels[n], short) for n, short in zip(tries, sizes)]))
     drafts: list[Draft] = []
-    weights = np.array([1.0 + len(v.path) * 0.15 for v in body.vessels])
-    weights *= np.array([2.0 if v.station in ("external_iliac", "inguinal") else 1.0 for v in body.vessels])
-    for _ in range(count * 6):
+    for n, short, center in zip(tries, sizes, centers):
         if len(drafts) >= count:
             break
-        vessel = body.vessels[rng.choice(len(body.vessels), p=weights / weights.sum())]
-        if len(vessel.path) < 2:
-            continue
-        short = draw_short_axis(rng, large_share)
-        at = vessel.path[rng.integers(len(vessel.path))]
-        away = rng.normal(0, 1, 3) * 0.6 + vessel.away
-        away /= np.linalg.norm(away)
-        center = at[:3] + away * (at[3] + 0.55 * short + rng.exponential(2.0))
-        if abs(center[0]) < 6 and vessel.station == "mesorectal":
-            continue
-        shape = draw_shape(rng, to_patient(center[None])[0], short)
-        if not _is_free(shape, sphere, body, to_anatomy, drafts):
+        vessel, shape = vessels[n], draw_shape(rng, center, short)
+        if not free(shape, drafts):
             continue
         drafts.append(_with_looks(rng, shape, vessel.side, vessel.station, short))
         if rng.random() < 0.22:
-            beside = _touching(rng, drafts[-1].shape, short * rng.uniform(0.6, 1.1), sphere)
-            if beside is not None and _is_free(beside, sphere, body, to_anatomy, drafts):
+            beside = _touching(rng, drafts[-1].shape, short * rng.uniform(0.6, 1.1))
+            if beside is not None and free(beside, drafts):
                 drafts.append(_with_looks(rng, beside, vessel.side, vessel.station, short))
     return drafts
+
+
+def _beside(rng: np.random.Generator, vessel: Vessel, short_mm: float) -> np.ndarray:
+    """A place beside a vessel, in the anatomy, for a node of that size."""
+    at = vessel.path[rng.integers(len(vessel.path))]
+    away = rng.normal(0, 1, 3) * 0.6 + vessel.away
+    away /= np.linalg.norm(away)
+    return np.asarray(at[:3] + away * (at[3] + 0.55 * short_mm + rng.exponential(2.0)))
 
 
 def _with_looks(rng: np.random.Generator, shape: Ellipsoid, side: str, station: str, short: float) -> Draft:
@@ -239,53 +247,56 @@ def _with_looks(rng: np.random.Generator, shape: Ellipsoid, side: str, station: 
     return Draft(shape, side, station, kind, malignant)
 
 
-def _touching(
-    rng: np.random.Generator, first: Ellipsoid, short: float, sphere: np.ndarray
-) -> Optional[Ellipsoid]:
+def _touching(rng: np.random.Generator, first: Ellipsoid, short: float) -> Optional[Ellipsoid]:
     """A second node whose surface just touches the first."""
     direction = rng.normal(0, 1, 3)
     direction /= np.linalg.norm(direction)
     second = draw_shape(rng, first.center_mm, max(short, 2.0))
     for distance in np.arange(0.0, 60.0, 0.25):
-        moved = Ellipsoid(
-            first.center_mm + direction * distance, second.radii_mm, second.rotation, second.bend_per_mm
-        )
-        if not _overlap(first, moved, sphere):
+        center = first.center_mm + direction * distance
+        moved = Ellipsoid(center, second.radii_mm, second.rotation, second.bend_per_mm)
+        if not _overlap(first, moved):
             return moved
     return None
 
 
-def _overlap(a: Ellipsoid, b: Ellipsoid, sphere: np.ndarray) -> bool:
+def _overlap(a: Ellipsoid, b: Ellipsoid) -> bool:
     if ((a.box_mm[0] > b.box_mm[1]) | (b.box_mm[0] > a.box_mm[1])).any():
         return False
     for one, other in ((a, b), (b, a)):
-        points = np.vstack([one.surface(sphere), one.center_mm])
+        points = np.vstack([one.surface(SPHERE), one.center_mm])
         if (other.level(*points.T) < 1.0).any():
             return True
     return False
 
 
-def _is_free(
-    shape: Ellipsoid,
-    sphere: np.ndarray,
-    body: Body,
-    to_anatomy: Callable[[np.ndarray], np.ndarray],
-    drafts: list[Draft],
-) -> bool:
-    if any(_overlap(shape, draft.shape, sphere) for draft in drafts):
-        return False
-    points = to_anatomy(np.vstack([shape.surface(sphere), shape.center_mm]))
-    x, y, z = points.T
-    assert body.trunk is not None
-    if (body.trunk.distance(x, y, z) > -5.0).any():
-        return False
-    low, high = points.min(axis=0), points.max(axis=0)
-    for obstacle, grow in body.obstacles:
-        if ((obstacle.box_mm[0] - grow > high) | (obstacle.box_mm[1] + grow < low)).any():
-            continue
-        if (obstacle.distance(x, y, z) < grow + 0.1).any():
+class _Free:
+    """Tells whether a node would lie in fat, clear of everything else.
+
+    Args:
+        body: The pelvis.
+        to_anatomy: Points of the patient (n, 3) to the anatomy.
+    """
+
+    def __init__(self, body: Body, to_anatomy: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._body, self._to_anatomy = body, to_anatomy
+        grow = np.array([[g] for _, g in body.obstacles])
+        self._low = np.array([shape.box_mm[0] for shape, _ in body.obstacles]) - grow
+        self._high = np.array([shape.box_mm[1] for shape, _ in body.obstacles]) + grow
+
+    def __call__(self, shape: Ellipsoid, drafts: list[Draft]) -> bool:
+        """Whether a node of that shape (patient mm) is clear of the body's organs and of other nodes."""
+        if any(_overlap(shape, draft.shape) for draft in drafts):
             return False
-    return True
+        points = self._to_anatomy(np.vstack([shape.surface(SPHERE), shape.center_mm]))
+        if (self._body.trunk.distance(*points.T) > -5.0).any():
+            return False
+        near = ((self._low <= points.max(axis=0)) & (self._high >= points.min(axis=0))).all(axis=1)
+        for n in np.flatnonzero(near):
+            obstacle, grow = self._body.obstacles[n]
+            if (obstacle.distance(*points.T) < grow + 0.1).any():
+                return False
+        return True
 
 
 def node_layers(body: Body, draft: Draft) -> list[Layer]:

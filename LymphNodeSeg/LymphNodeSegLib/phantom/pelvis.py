@@ -8,20 +8,20 @@ from typing import Optional
 import numpy as np
 
 from ..images.image import Acquisition, Geometry, Image
-from .anatomy import Body, add_trunk
+from .anatomy import Body, add_small_vessels, add_trunk
 from .artifacts import acquire, add_ghosts, coil_shading, fit_adc
+from .female import add_female_organs
 from .fields import smooth_noise
 from .frame import add_frame
 from .lymph_nodes import Draft, TrueNode, node_layers, place_nodes, recist_axes
+from .male import add_male_organs
 from .mixtures import Mixture, Scan, draw_scan, mixture_named
 from .render import Layer, Sampling, paint
 from .tissues import Palette
 from .vessels import add_vessels
-from .viscera import add_viscera
+from .viscera import add_bladder, add_bowel, add_mesentery, add_rectum
 from .warp import BodyWarp, EpiWarp
 
-T2_SAMPLES = (-0.32, 0.0, 0.32)
-DWI_SAMPLES = (-0.25, 0.25)
 SCALE = 400.0  # scanner units of node cortex
 
 
@@ -75,13 +75,8 @@ def make_phantom(seed: int, difficulty: str = "standard", plane: Optional[str] =
     rng = np.random.default_rng([seed, sorted(("standard", "hard")).index(difficulty)])
     scan = draw_scan(rng, plane)
     spread = rng.uniform(0.1, 0.45) if rng.random() < mixture.random_contrast_share else 0.0
-    body = Body(rng, Palette(rng, scan.protocol, spread))
     female = bool(rng.random() < 0.6)
-    add_trunk(body)
-    add_frame(body)
-    add_viscera(body, female)
-    add_vessels(body, rng.uniform(*mixture.slow_flow))
-    body.finish()
+    body = build_body(rng, Palette(rng, scan.protocol, spread), female, rng.uniform(*mixture.slow_flow))
     warp = BodyWarp(rng, rng.uniform(*mixture.warp_mm))
     drafts = place_nodes(
         body,
@@ -126,10 +121,36 @@ def make_phantom(seed: int, difficulty: str = "standard", plane: Optional[str] =
     )
 
 
+def build_body(rng: np.random.Generator, palette: Palette, female: bool, slow_flow_share: float) -> Body:
+    """A pelvis without nodes, in anatomy coordinates.
+
+    Args:
+        rng: Source of randomness.
+        palette: Signal of each tissue.
+        female: Which organs.
+        slow_flow_share: Probability that a vein flows slowly.
+    """
+    body = Body(rng, palette)
+    add_trunk(body)
+    add_small_vessels(body, int(rng.integers(20, 60)))
+    add_mesentery(body)
+    add_frame(body)
+    add_bowel(body)
+    bladder = add_bladder(body, 6.0 if female else 16.0)
+    if female:
+        add_female_organs(body, bladder)
+    else:
+        add_male_organs(body)
+    add_rectum(body)
+    add_vessels(body, slow_flow_share)
+    body.finish()
+    return body
+
+
 def _t2_image(
     rng: np.random.Generator, mixture: Mixture, scan: Scan, layers: list[Layer], warp: BodyWarp
 ) -> np.ndarray:
-    sampling = Sampling(scan.t2, None, warp.to_anatomy, T2_SAMPLES)
+    sampling = Sampling(scan.t2, None, warp.to_anatomy)
     image = paint(sampling, layers, lambda signal: np.array([signal.t2]), int(rng.integers(2**31)))[0]
     spacing = scan.t2.spacing_mm[::-1]
     image *= coil_shading(rng, image.shape, spacing, rng.uniform(*mixture.shading))
@@ -156,7 +177,7 @@ def _edge_slices(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 def _dwi_images(
     rng: np.random.Generator, mixture: Mixture, scan: Scan, layers: list[Layer], warp: BodyWarp, epi: EpiWarp
 ) -> list[np.ndarray]:
-    sampling = Sampling(scan.dwi, epi.to_t2, warp.to_anatomy, DWI_SAMPLES)
+    sampling = Sampling(scan.dwi, epi.to_t2, warp.to_anatomy)
     painted = paint(sampling, layers, lambda signal: signal.dwi, int(rng.integers(2**31)))
     shape, spacing = painted.shape[1:], scan.dwi.spacing_mm[::-1]
     painted *= compression_on(scan.dwi, epi)
@@ -200,7 +221,7 @@ def compression_on(geometry: Geometry, epi: EpiWarp) -> np.ndarray:
 
 def _upsampled(geometry: Geometry, function) -> np.ndarray:  # type: ignore[no-untyped-def]
     """A smooth function of points (n, 3) -> (n, 3) at every voxel, by way of every sixth."""
-    sampling = Sampling(geometry, function, lambda points: points, (0.0,))
+    sampling = Sampling(geometry, function, lambda points: points)
     return np.stack([np.moveaxis(sampling.slice_points(k)[0], 0, -1) for k in range(geometry.size_ijk[2])])
 
 
@@ -211,7 +232,6 @@ def label_nodes(drafts: list[Draft], geometry: Geometry) -> tuple[np.ndarray, tu
     labels = np.zeros((depth, height, width), dtype=np.uint16)
     most = np.full(labels.shape, 0.5, dtype=np.float32)
     to_ijk = np.linalg.inv(geometry.ijk_to_lps)
-    steps = [(np.arange(n) + 0.5) / n - 0.5 for n in (2, 2, 6)]
     found: list[TrueNode] = []
     for draft in drafts:
         low, high = draft.shape.box_mm
@@ -224,12 +244,14 @@ def label_nodes(drafts: list[Draft], geometry: Geometry) -> tuple[np.ndarray, tu
         first, last = np.clip(first, 0, size), np.clip(last, 0, size)
         if (last <= first).any():
             continue
+        counts = (2, 2, 6) if draft.shape.radii_mm.min() < 5.0 else (1, 1, 5)
+        steps = [(np.arange(c) + 0.5) / c - 0.5 for c in counts]
         axes = [(np.arange(a, b)[:, None] + step).ravel() for a, b, step in zip(first, last, steps)]
         grid = np.stack(np.meshgrid(*axes[::-1], indexing="ij")[::-1], axis=-1)
         points = geometry.lps_from_ijk(grid)
         inside = draft.shape.level(points[..., 0], points[..., 1], points[..., 2]) < 1.0
         n = (last - first)[::-1]
-        share = inside.reshape(n[0], 6, n[1], 2, n[2], 2).mean(axis=(1, 3, 5))
+        share = inside.reshape(n[0], counts[2], n[1], counts[1], n[2], counts[0]).mean(axis=(1, 3, 5))
         window = tuple(slice(a, b) for a, b in zip(first[::-1], last[::-1]))
         mine = share >= most[window]
         if not mine.any():

@@ -102,6 +102,7 @@ class Capsule:
         flatten: ArrayLike = (1.0, 1.0, 1.0),
     ) -> None:
         self.flatten = np.asarray(flatten, dtype=float)
+        self._is_flat = bool((self.flatten != 1.0).any())
         start, end = np.asarray(start_mm, dtype=float), np.asarray(end_mm, dtype=float)
         radius = max(start_radius_mm, end_radius_mm) / self.flatten
         self.box_mm = (np.minimum(start, end) - radius, np.maximum(start, end) + radius)
@@ -111,13 +112,31 @@ class Capsule:
 
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Signed distance in mm."""
-        s, a, f = self.start.tolist(), self.axis.tolist(), self.flatten.tolist()
-        dx, dy, dz = x * f[0] - s[0], y * f[1] - s[1], z * f[2] - s[2]
-        along = np.clip((dx * a[0] + dy * a[1] + dz * a[2]) / self.length_squared, 0.0, 1.0)
+        s, a = self.start.tolist(), self.axis.tolist()
+        if self._is_flat:
+            f = self.flatten.tolist()
+            dx, dy, dz = x * f[0] - s[0], y * f[1] - s[1], z * f[2] - s[2]
+        else:
+            dx, dy, dz = x - s[0], y - s[1], z - s[2]
+        u = [component / self.length_squared for component in a]
+        along = dx * u[0]
+        along += dy * u[1]
+        along += dz * u[2]
+        np.minimum(along, 1.0, out=along)
+        np.maximum(along, 0.0, out=along)
         dx -= along * a[0]
         dy -= along * a[1]
         dz -= along * a[2]
-        return np.sqrt(dx * dx + dy * dy + dz * dz) - self.radius - along * self.radius_change
+        dx *= dx
+        dy *= dy
+        dz *= dz
+        dx += dy
+        dx += dz
+        np.sqrt(dx, out=dx)
+        along *= self.radius_change
+        along += self.radius
+        dx -= along
+        return dx
 
 
 class Trunk:
@@ -171,16 +190,47 @@ class Cut:
         return np.maximum(self.shape.distance(x, y, z), tool if self.keep else -tool)
 
 
-class Shell:
-    """The skin of a shape, `thickness_mm` thick, centered on its surface."""
+class Tube:
+    """Capsules that make one structure.
 
-    def __init__(self, shape: Shape, thickness_mm: float) -> None:
-        self.shape, self.half_mm = shape, thickness_mm / 2.0
-        self.box_mm = (shape.box_mm[0] - self.half_mm, shape.box_mm[1] + self.half_mm)
+    Args:
+        path: Columns x, y, z and radius in mm, shape (n, 4), n at least 2.
+        flatten: See `Capsule`.
+    """
+
+    def __init__(self, path: np.ndarray, flatten: ArrayLike = (1.0, 1.0, 1.0)) -> None:
+        self.parts: list[Shape] = [
+            Capsule(a[:3], b[:3], a[3], b[3], flatten) for a, b in zip(path[:-1], path[1:])
+        ]
+        self.box_mm = _common_box(self.parts)
 
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Signed distance in mm."""
-        return np.abs(self.shape.distance(x, y, z)) - self.half_mm
+        return np.asarray(np.min([part.distance(x, y, z) for part in self.parts], axis=0))
+
+
+class Union:
+    """Shapes that make one structure."""
+
+    def __init__(self, *shapes: Shape) -> None:
+        self.parts: list[Shape] = [part for shape in shapes for part in parts_of(shape)]
+        self.box_mm = _common_box(self.parts)
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Signed distance in mm."""
+        return np.asarray(np.min([part.distance(x, y, z) for part in self.parts], axis=0))
+
+
+def parts_of(shape: Shape) -> list[Shape]:
+    """The shapes whose union a shape is; itself if it is not composed."""
+    return shape.parts if isinstance(shape, (Tube, Union)) else [shape]
+
+
+def _common_box(shapes: list[Shape]) -> Box:
+    return (
+        np.min([shape.box_mm[0] for shape in shapes], axis=0),
+        np.max([shape.box_mm[1] for shape in shapes], axis=0),
+    )
 
 
 class HalfSpace:
@@ -233,8 +283,3 @@ def smooth_path(points_mm: ArrayLike, step_mm: float = 7.0) -> np.ndarray:
             0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - 3 * c + d - a) * t**3)
         )
     return np.vstack(pieces)
-
-
-def tube(path: np.ndarray, flatten: ArrayLike = (1.0, 1.0, 1.0)) -> list[Shape]:
-    """The capsules of a tube along a path whose columns are x, y, z and radius in mm."""
-    return [Capsule(a[:3], b[:3], a[3], b[3], flatten) for a, b in zip(path[:-1], path[1:])]

@@ -82,7 +82,8 @@ class EpiWarp:
         motion_mm: Standard deviation of the shift between the scans along each axis.
     """
 
-    STEP_MM = 5.0
+    STEP_MM = 6.0
+    REACH_MM = 240.0
     STEEPEST = 0.6
 
     def __init__(
@@ -110,7 +111,7 @@ class EpiWarp:
     def _smooth_field(self, rng: np.random.Generator, rms_mm: float, scale_mm: float) -> np.ndarray:
         from .fields import smooth_noise
 
-        count = int(2 * REACH_MM / self.STEP_MM) + 1
+        count = int(2 * self.REACH_MM / self.STEP_MM) + 1
         spacing = (self.STEP_MM,) * 3
         mix = smooth_noise(rng, (count,) * 3, spacing, scale_mm) + 0.25 * smooth_noise(
             rng, (count,) * 3, spacing, 0.4 * scale_mm
@@ -121,7 +122,7 @@ class EpiWarp:
         """The field, smoothed, and scaled down where it would fold the image over itself."""
         from scipy.ndimage import gaussian_filter
 
-        field = gaussian_filter(field, 1.2)
+        field = gaussian_filter(field, 1.0)
         slope = sum(d * p for d, p in zip(np.gradient(field, self.STEP_MM), self.phase_encoding_lps))
         steepest = float(np.abs(slope).max())
         if steepest > self.STEEPEST:
