@@ -237,6 +237,27 @@ def segment(
 
 @app.command()
 @with_exit_codes
+def compare(
+    prior: Annotated[Path, typer.Argument(help="Result folder of the earlier study.")],
+    current: Annotated[Path, typer.Argument(help="Result folder of the later study.")],
+    out: OutFolder,
+    progress: Annotated[ProgressKind, typer.Option(help="How progress is shown.")] = ProgressKind.BAR,
+) -> None:
+    """Compare the nodes of two studies of one patient."""
+    from .comparison import compare as compare_results
+    from .console_tables import print_comparison
+
+    with shown(progress) as watcher:
+        comparison = compare_results(prior, current, out, watcher)
+    if progress is ProgressKind.JSON:
+        print(json.dumps({"event": "result", "out": str(out)}))
+        return
+    print_comparison(comparison)
+    print(f"Page: {out / 'comparison.html'}\n{NOTICE}")
+
+
+@app.command()
+@with_exit_codes
 def measure(
     segmentation: Annotated[Path, typer.Argument(help=".seg.nrrd, label map, DICOM RTSTRUCT or SEG.")],
     image: Annotated[

@@ -11,6 +11,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from .images.choose import Choice
     from .images.series import Series
+    from .nodes.followup import Comparison
     from .nodes.node import Node
 
 
@@ -39,6 +40,32 @@ def print_nodes(nodes: Sequence[Node]) -> None:
     classes = [node.size_class for node in nodes if node.size_class]
     counts = ", ".join(f"{classes.count(name)} {name}" for name in dict.fromkeys(classes))
     print(f"{len(nodes)} lymph node{'s' if len(nodes) > 1 else ''}" + (f": {counts}" if counts else ""))
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Each node then and now, and the category suggested from them."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("change", "prior", "current"):
+        table.add_column(name)
+    for name in ("short mm then", "short mm now", "volume change %"):
+        table.add_column(name, justify="right")
+    for change in comparison.matched:
+        then, now = change.prior, change.current
+        table.add_row(
+            change.verdict,
+            then.id,
+            now.id,
+            number(then.short_axis_mm, 1),
+            number(now.short_axis_mm, 1),
+            number(change.volume_change_percent, 0),
+        )
+    for node in comparison.new:
+        table.add_row("new", "", node.id, "", number(node.short_axis_mm, 1), "")
+    for node in comparison.vanished:
+        table.add_row("vanished", node.id, "", number(node.short_axis_mm, 1), "", "")
+    Console().print(table)
+    print(f"RECIST 1.1 for nodes, suggested: {comparison.recist}. {comparison.recist_reason}")
+    print("\n".join(comparison.notes))
 
 
 def print_series(series: Sequence[Series], choice: Optional[Choice]) -> None:

@@ -26,7 +26,9 @@ RESULT_FILES = (
     "run.json",
     "rtstruct.dcm",
     "seg.dcm",
-    "sr.dcm",
+    "comparison.json",
+    "comparison.csv",
+    "comparison.html",
 )
 RECORD = "run.json"
 SEGMENTATION = "segmentation.seg.nrrd"

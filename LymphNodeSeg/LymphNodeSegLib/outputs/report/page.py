@@ -64,14 +64,29 @@ def write_report(path: Path, report: ReportInput) -> None:
     Raises:
         OSError: the file could not be written.
     """
+    write_page(path, report.created, report.model_card.get("notice", ""), _sections(report))
+
+
+def write_page(path: Path, created: str, model_notice: str, parts: Sequence[str]) -> None:
+    """Write a page of the project's look: head, parts, notices.
+
+    Args:
+        path: The file to write.
+        created: Date and time, ISO 8601.
+        model_notice: What the model's card wants said on every page; may be empty.
+        parts: HTML of the sections.
+
+    Raises:
+        OSError: the file could not be written.
+    """
     folder = resource_path("Report")
     page = Template((folder / "report.html").read_text(encoding="utf-8"))
     content = page.substitute(
         style=_class_colors() + (folder / "report.css").read_text(encoding="utf-8"),
-        created=text(_readable(report.created)),
+        created=text(_readable(created)),
         notice=text(NOTICE),
-        model_notice=text(report.model_card.get("notice", "")),
-        main="\n".join(_sections(report)),
+        model_notice=text(model_notice),
+        main="\n".join(parts),
     )
     path.write_text(content, encoding="utf-8")
 

@@ -1,0 +1,101 @@
+"""Follow-up: two result folders of one patient compared, as files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import NOTICE
+from .errors import InputError
+from .progress import Progress
+from .result_folder import SEGMENTATION, ResultFolder
+
+if TYPE_CHECKING:
+    from .images.image import Image
+    from .nodes.followup import Comparison
+    from .outputs.segmentation import Segmentation
+
+SCENE, T2_IN_SCENE = "scene.mrb", "T2.nrrd"
+
+
+@dataclass(frozen=True)
+class EarlierResult:
+    """What a comparison needs of a result folder; the segmentation may have been corrected since its run."""
+
+    t2: Image
+    segmentation: Segmentation
+
+
+def compare(prior: Path, current: Path, out: Path, progress: Progress) -> Comparison:
+    """Compare the result folders of two studies of one patient.
+
+    Writes ``comparison.json``, ``comparison.csv`` and ``comparison.html``.
+
+    Raises:
+        InputError: a folder is no result of `segment`, the studies do not overlap, or ``out`` can't be
+            written to.
+        Cancelled: the user asked to stop.
+    """
+    from .nodes.followup import compare_studies, comparison_as_dict
+    from .outputs.report.comparison_page import rows_of, write_comparison_page
+
+    with ResultFolder(out) as folder:
+        progress.stage("Reading results")
+        then, now = read_result(prior), read_result(current)
+        progress.stage("Comparing studies")
+        comparison = compare_studies(
+            then.t2,
+            then.segmentation.labels,
+            now.t2,
+            now.segmentation.labels,
+            progress,
+            prior_ids=then.segmentation.ids,
+            current_ids=now.segmentation.ids,
+        )
+        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        values = {"created": created, "notice": NOTICE, **comparison_as_dict(comparison)}
+        text = json.dumps(values, indent=1, allow_nan=False)
+        (folder.staging / "comparison.json").write_text(text, encoding="utf-8")
+        _write_table(folder.staging / "comparison.csv", rows_of(comparison)["nodes"])
+        write_comparison_page(folder.staging / "comparison.html", comparison, then.t2, now.t2, created)
+        folder.publish()
+    return comparison
+
+
+def read_result(folder: Path) -> EarlierResult:
+    """The T2 and the segmentation of a result folder.
+
+    Raises:
+        InputError: the folder is no result of `segment`.
+    """
+    from .images.files import read_image
+    from .outputs.segmentation_files import read_segmentation
+
+    if not (folder / SCENE).is_file() or not (folder / SEGMENTATION).is_file():
+        raise InputError(
+            f"{folder} is no result folder: give the --out of a run of segment, "
+            f"with {SCENE} and {SEGMENTATION} in it."
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            with zipfile.ZipFile(folder / SCENE) as scene:
+                name = next(one for one in scene.namelist() if one.endswith(f"/{T2_IN_SCENE}"))
+                (Path(scratch) / T2_IN_SCENE).write_bytes(scene.read(name))
+        except (StopIteration, zipfile.BadZipFile):
+            raise InputError(f"{folder / SCENE} is damaged or holds no T2: run segment again.") from None
+        t2 = read_image(Path(scratch) / T2_IN_SCENE, "T2")
+    return EarlierResult(t2, read_segmentation(folder / SEGMENTATION, t2))
+
+
+def _write_table(path: Path, rows: list[dict[str, object]]) -> None:
+    names = list(rows[0]) if rows else ["status"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, names)
+        table.writeheader()
+        table.writerows(rows)
