@@ -84,8 +84,8 @@ def measurements_as_dict(nodes: Sequence[Node], extra: Optional[Mapping[str, Any
     """
     return plain(
         {
-            "nodes": [_node_as_dict(node) for node in nodes],
             **(extra or {}),
+            "nodes": [_node_as_dict(node) for node in nodes],
             "units": UNITS,
             "notice": f"{NOTICE} Size class, side and station are suggestions.",
         }

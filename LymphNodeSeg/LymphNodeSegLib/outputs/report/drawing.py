@@ -79,6 +79,8 @@ def outline_paths(
         masks: Boolean blocks of the two index axes that the view shows, the higher one first.
         starts_ijk: Where each block begins in the full grid.
     """
+    if not masks:
+        return []
     loops = outer_loops([mask[None] for mask in masks])
     first, second = sorted((view.across, view.down))
     paths = [""] * len(masks)

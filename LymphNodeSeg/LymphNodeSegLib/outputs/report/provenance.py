@@ -27,7 +27,8 @@ def provenance(report: ReportInput) -> str:
         ("Time", definitions((stage, f"{value:.1f} s") for stage, value in report.seconds.items())),
         ("Software", definitions([*versions().items(), ("device", report.device)])),
     )
-    return "".join(f"<div><h3>{title}</h3>{content}</div>" for title, content in blocks if content)
+    drawn = "".join(f"<div><h3>{title}</h3>{content}</div>" for title, content in blocks if content)
+    return f'<div class="columns">{drawn}</div>'
 
 
 def _settings(report: ReportInput) -> dict[str, object]:
