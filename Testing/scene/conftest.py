@@ -33,18 +33,25 @@ DIRECTIONS = {
 }
 
 
+@pytest.fixture(scope="session")
+def geometries() -> dict[str, Geometry]:
+    return {
+        name: Geometry(SIZE_IJK, ORIGIN_LPS_MM, SPACING_MM, tuple(direction.ravel().tolist()))
+        for name, direction in DIRECTIONS.items()
+    }
+
+
 @pytest.fixture(params=sorted(DIRECTIONS))
-def geometry(request: pytest.FixtureRequest) -> Geometry:
-    direction = tuple(DIRECTIONS[request.param].ravel().tolist())
-    return Geometry(SIZE_IJK, ORIGIN_LPS_MM, SPACING_MM, direction)
+def geometry(request: pytest.FixtureRequest, geometries: dict[str, Geometry]) -> Geometry:
+    return geometries[request.param]
 
 
 @pytest.fixture
-def oblique() -> Geometry:
-    return Geometry(SIZE_IJK, ORIGIN_LPS_MM, SPACING_MM, tuple(DIRECTIONS["oblique"].ravel().tolist()))
+def oblique(geometries: dict[str, Geometry]) -> Geometry:
+    return geometries["oblique"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ramp() -> Callable[..., Image]:
     """Makes an image with another value in every voxel, so that a flipped or transposed axis shows."""
 
@@ -60,11 +67,10 @@ def ramp() -> Callable[..., Image]:
 def scene() -> Iterator[Any]:
     """A scene of the test's own."""
     session = Session()
-    yield session.scene
-    session.scene.Clear(True)
+    return session.scene
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def labels_and_nodes() -> Callable[[Geometry, int], tuple[Image, list[Node]]]:
     """Makes boxes of 3x2x2 voxels in a row along i, of the three size classes in turn."""
 
