@@ -115,6 +115,21 @@ def bad_vector(folder: Path) -> Path:
     return write(folder / "a.nrrd", volume(shape=(6, 20, 30, 3)), isVector=True)
 
 
+def bad_sheared(folder: Path) -> Path:
+    path = write(folder / "a.nrrd", volume())
+    sheared = b"space directions: (0.6,0,0) (0.3,0.9,0) (0,0,4)\n"
+    lines = path.read_bytes().split(b"\n")
+    lines = [sheared.strip() if line.startswith(b"space directions") else line for line in lines]
+    path.write_bytes(b"\n".join(lines))
+    return path
+
+
+def bad_huge(folder: Path) -> Path:
+    path = write(folder / "a.mha", volume())
+    path.write_bytes(path.read_bytes().replace(b"DimSize = 30 20 6", b"DimSize = 90000 90000 9000"))
+    return path
+
+
 def bad_labels(folder: Path) -> Path:
     return write(folder / "a.nrrd", (volume() // 100).astype(np.uint8))
 
@@ -147,6 +162,8 @@ def bad_picture(folder: Path) -> Path:
         (bad_2d, "no 3-D image"),
         (bad_4d, "no 3-D image"),
         (bad_vector, "no 3-D image"),
+        (bad_sheared, "sheared"),
+        (bad_huge, "cannot be read"),
         (bad_labels, "looks like a segmentation"),
         (bad_constant, "empty"),
         (bad_absent, "does not exist"),

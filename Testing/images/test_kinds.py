@@ -47,6 +47,22 @@ def test_kinds(maker: Any, description: str, header: dict[str, Any], role: str, 
     assert (series.role, series.kind, series.computed) == (role, kind, kind == "computed DWI")
 
 
+def test_acquisition_that_is_called_adc(maker: Any) -> None:
+    for b_value in (50.0, 800.0):
+        maker.series(3, "Ax DWI ADC", **timed("EP", 60, 5000), DiffusionBValue=b_value)
+    (series,) = scan_study(maker.folder)
+    assert (series.role, series.b_values) == ("DWI", (50.0, 800.0))
+
+
+def test_b0_without_a_b_value(maker: Any) -> None:
+    maker.series(3, "dwi", **timed("EP", 60, 5000), DiffusionDirectionality="NONE")
+    maker.series(
+        3, "dwi", **timed("EP", 60, 5000), DiffusionDirectionality="ISOTROPIC", DiffusionBValue=800.0
+    )
+    (series,) = scan_study(maker.folder)
+    assert series.b_values == (0.0, 800.0)
+
+
 def test_dynamic_series(maker: Any) -> None:
     for time in range(5):
         maker.series(

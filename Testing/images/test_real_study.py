@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from LymphNodeSegLib.errors import InputError
@@ -141,6 +143,23 @@ def test_names_order_and_folders_do_not_matter(prostatex: Path, tmp_path: Path) 
     assert np.array_equal(mixed.t2.array, plain.t2.array)
     assert np.array_equal(mixed.dwi.array, plain.dwi.array)
     assert mixed.t2.geometry == plain.t2.geometry
+
+
+@pytest.mark.slow
+def test_five_thousand_files_are_scanned_in_ten_seconds(prostatex: Path, tmp_path: Path) -> None:
+    """Real headers of 130 elements; CPU time of one process, which other work on the machine does not change."""
+    files = sorted(prostatex.rglob("*.dcm"))
+    for count in range(5000):
+        dataset = pydicom.dcmread(files[count % len(files)])
+        copy = f".{count // len(files)}"
+        dataset.SeriesInstanceUID = dataset.SeriesInstanceUID[:55] + copy
+        dataset.SOPInstanceUID = dataset.SOPInstanceUID[:55] + copy
+        dataset.save_as(tmp_path / f"{count * 7919 % 10007:05d}")
+    started = time.process_time()
+    series = scan_study(tmp_path)
+    assert time.process_time() - started <= 10.0
+    assert sum(one.files for one in series) == 5000
+    assert {one.role for one in series} == {"T2", "DWI", "ADC", "other"}
 
 
 def test_study_without_dwi_says_what_is_there(prostatex: Path) -> None:

@@ -187,6 +187,20 @@ def test_file_cut_off(maker: Any) -> None:
     refused(maker, "cut off")
 
 
+def test_a_broken_file_at_the_end_is_not_passed_over_in_silence(maker: Any) -> None:
+    def edit(dataset: pydicom.Dataset, k: int) -> None:
+        if k == 5:
+            del dataset.ImageOrientationPatient, dataset.ImagePositionPatient
+
+    maker.series(3, "t2_tse", edit=edit)
+    refused(maker, "1 of its 6 images cannot be used")
+
+
+def test_impossible_pixel_size(maker: Any) -> None:
+    maker.series(3, "t2_tse", pixel_spacing=(900.0, 900.0))
+    refused(maker, "pixel size of 900 x 900 mm cannot be true")
+
+
 def test_color_pictures(maker: Any) -> None:
     maker.series(3, "t2_tse", edit=lambda dataset, k: setattr(dataset, "SamplesPerPixel", 3))
     refused(maker, "color")

@@ -39,6 +39,7 @@ PRIVATE = (
 BLOCKS = (0x10, 0x11, 0x12, 0x13, 0x14)
 # GE adds 1e9 to the b-value of some sequences.
 GE_OFFSET = 100_000
+DIRECTIONALITIES = {"ISOTROPIC": "isotropic", "DIRECTIONAL": "directional"}
 HIGHEST_B = 20_000.0
 # Philips writes 0.001 ... 0.004 for b0.
 ZERO_BELOW = 0.5
@@ -102,7 +103,10 @@ def of_dataset(dataset: Any) -> tuple[Optional[float], str]:
     if b_value is None:
         found = COMMENT_B.search(str(dataset.get("ImageComments") or ""))
         b_value = float(found.group(1)) if found else None
-    return clean(b_value), _directionality(dataset, manufacturer)
+    directionality = _directionality(dataset, manufacturer)
+    if b_value is None and directionality == "NONE":
+        b_value = 0.0
+    return clean(b_value), DIRECTIONALITIES.get(directionality, "")
 
 
 def of_sequence_name(name: str) -> Optional[float]:
@@ -167,7 +171,7 @@ def _directionality(dataset: Any, manufacturer: str) -> str:
         value = {"I": "ISOTROPIC"}.get(str(private_value(dataset, PHILIPS_DIRECTION)), "DIRECTIONAL")
     if isinstance(value, bytes):
         value = value.decode("ascii", "ignore")
-    return {"ISOTROPIC": "isotropic", "DIRECTIONAL": "directional"}.get(str(value or "").strip().upper(), "")
+    return str(value or "").strip().upper()
 
 
 def philips_scale_slope(dataset: Any, manufacturer: str) -> float:

@@ -56,7 +56,7 @@ def _slice(
     if diffusion is not None:
         b_value = b_values.clean(number(diffusion, "DiffusionBValue"))
         named = text(diffusion, "DiffusionDirectionality").upper()
-        directionality = {"ISOTROPIC": "isotropic", "DIRECTIONAL": "directional"}.get(named, "")
+        directionality = b_values.DIRECTIONALITIES.get(named, "")
         if named == "NONE" and b_value is None:
             b_value = 0.0
     slope = number(transform, "RescaleSlope") if transform is not None else None

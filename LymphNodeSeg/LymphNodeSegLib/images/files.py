@@ -24,6 +24,7 @@ from .series import Series, group_into_series
 from .volume import load_series
 
 GZIP_BLOCK = 1 << 22
+SKEW = 1e-3
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 
 
@@ -91,6 +92,11 @@ def read_file(path: Path, role: str = "") -> Image:
             f"{name} is no 3-D image with one value a voxel: save one volume of it, and give that."
         )
     image = Image.from_sitk(pixels, Acquisition(role=role, description=path.name, source_files=(path,)))
+    axes = image.geometry.direction
+    if np.abs(axes.T @ axes - np.eye(3)).max() > SKEW:
+        raise InputError(
+            f"{name} is sheared (its axes are not at right angles): resample it to a regular grid."
+        )
     check_image(image, name)
     if role:
         check_not_labels(image, name)
@@ -111,7 +117,7 @@ def _read(path: Path, name: str) -> Any:
         reader.ReadImageInformation()
         _check_nifti_length(path, reader)
         image = reader.Execute()
-    except (RuntimeError, OSError, EOFError) as reason:
+    except (RuntimeError, OSError, EOFError, MemoryError) as reason:
         raise InputError(
             f"{name} cannot be read as an image: it is damaged, cut off or of another kind."
         ) from reason

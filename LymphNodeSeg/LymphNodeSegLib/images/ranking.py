@@ -65,6 +65,7 @@ def t2_rank(t2: Series, dwi: Series) -> tuple[Any, ...]:
     return (
         _same_frame(t2, dwi),
         not t2.traits.single_shot,
+        t2.first.image_type[:1] != ("DERIVED",),  # reformatted in another plane
         plane,
         not t2.traits.fat_suppressed,
         round(_overlap(dwi, t2), 1),

@@ -112,7 +112,8 @@ def role_of(slices: Sequence[Slice]) -> Role:
         return Role(OTHER, "phase image")
     if "LOCALIZER" in kinds or _LOCALIZER.search(words):
         return Role(OTHER, LOCALIZER)
-    made_of_diffusion = _map_role(kinds, words)
+    b_values_there = {piece.b_value for piece in slices if piece.b_value is not None}
+    made_of_diffusion = _map_role(kinds, words, b_values_there)
     if made_of_diffusion is not None:
         return made_of_diffusion
     if _is_diffusion(slices, kinds, words):
@@ -120,14 +121,16 @@ def role_of(slices: Sequence[Slice]) -> Role:
     return _anatomical_role(slices, words)
 
 
-def _map_role(kinds: set[str], words: str) -> Optional[Role]:
+def _map_role(kinds: set[str], words: str, b_values_there: set[float]) -> Optional[Role]:
     for name, kind in MAP_TYPES.items():
         if name in kinds:
             return Role(OTHER, kind)
     for pattern, kind in _MAPS:
         if pattern.search(words):
             return Role(OTHER, kind)
-    if kinds & ADC_TYPES or (_ADC.search(words) and not kinds & {"TRACEW", "TRACE"}):
+    # Some sites call the acquisition itself "DWI ADC"; no map has several b-values.
+    acquired = bool(kinds & {"TRACEW", "TRACE"}) or len(b_values_there) > 1
+    if kinds & ADC_TYPES or (_ADC.search(words) and not acquired):
         return Role(ADC, "ADC map")
     return None
 

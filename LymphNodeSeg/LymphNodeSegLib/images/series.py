@@ -124,20 +124,23 @@ def _series_of(slices: Sequence[Slice]) -> list[Series]:
 
 
 def _by_orientation(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Parts of one orientation; a slice that names none spoils the largest part, which lacks it."""
     parts: list[list[Slice]] = []
-    for piece in slices:
+    for piece in (piece for piece in slices if piece.orientation_lps):
         for part in parts:
             if _same_plane(part[0], piece):
                 part.append(piece)
                 break
         else:
             parts.append([piece])
+    lost = [piece for piece in slices if not piece.orientation_lps]
+    if not parts:
+        return [lost]
+    max(parts, key=len).extend(lost)
     return parts
 
 
 def _same_plane(one: Slice, other: Slice) -> bool:
-    if not one.orientation_lps or not other.orientation_lps:
-        return one.orientation_lps == other.orientation_lps
     return max(abs(a - b) for a, b in zip(one.orientation_lps, other.orientation_lps)) < SAME_ORIENTATION
 
 

@@ -19,6 +19,7 @@ UNEVEN_MM = 0.05
 UNEVEN_SHARE = 0.02
 SHEAR_MM = 0.1
 SAME_DIRECTION = 1e-3
+PIXEL_MM = (0.01, 50.0)
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,14 @@ def axes_of(piece: Slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _problem_of_headers(slices: Sequence[Slice]) -> Optional[str]:
-    defect = next((piece.file.defect for piece in slices if piece.file.defect), None)
-    if defect:
-        return defect
-    if any(piece.rows < 2 or piece.columns < 2 for piece in slices):
-        return "It holds no pixel data."
-    if any(not piece.position_lps_mm or not piece.orientation_lps for piece in slices):
-        return "The headers do not say where the slices lie in the patient."
-    if any(not piece.pixel_spacing_mm or min(piece.pixel_spacing_mm) <= 0 for piece in slices):
-        return "The headers do not say how large the pixels are."
+    defects = [(defect, piece) for piece in slices for defect in [_defect(piece)] if defect]
+    if defects:
+        defect, piece = defects[0]
+        if len(defects) == len(slices):
+            return defect
+        return (
+            f"{len(defects)} of its {len(slices)} images cannot be used ('{piece.file.path.name}': {defect})"
+        )
     for piece in slices:
         orientation = np.array(piece.orientation_lps).reshape(2, 3)
         if np.abs(orientation @ orientation.T - np.eye(2)).max() > SAME_DIRECTION:
@@ -104,6 +104,22 @@ def _problem_of_headers(slices: Sequence[Slice]) -> Optional[str]:
         if np.abs(np.subtract(piece.pixel_spacing_mm, reference.pixel_spacing_mm)).max() > SAME_DIRECTION:
             return "The slices differ in pixel size."
     return None
+
+
+def _defect(piece: Slice) -> str:
+    """What keeps one slice from having a place in a volume, or empty."""
+    if piece.file.defect:
+        return piece.file.defect
+    if piece.rows < 2 or piece.columns < 2:
+        return "It holds no pixel data."
+    if not piece.position_lps_mm or not piece.orientation_lps:
+        return "The headers do not say where the slices lie in the patient."
+    if not piece.pixel_spacing_mm:
+        return "The headers do not say how large the pixels are."
+    if not all(PIXEL_MM[0] <= size <= PIXEL_MM[1] for size in piece.pixel_spacing_mm):
+        height_mm, width_mm = piece.pixel_spacing_mm
+        return f"A pixel size of {height_mm:g} x {width_mm:g} mm cannot be true."
+    return ""
 
 
 def _places(order: Sequence[Slice], normal: np.ndarray) -> list[tuple[Slice, ...]]:
@@ -151,7 +167,7 @@ def _problem_of_positions(places: Sequence[tuple[Slice, ...]], normal: np.ndarra
             "(a sheared volume, as from a tilted gantry)."
         )
     gaps = np.diff(depths)
-    usual = float(np.median(gaps))
+    usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])  # the lower median: a gap too wide is no usual one
     tolerance = max(UNEVEN_MM, UNEVEN_SHARE * usual)
     odd = np.flatnonzero(np.abs(gaps - usual) > tolerance)
     if not len(odd):
