@@ -108,10 +108,8 @@ def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model) -> Prepared:
     preprocessing = model.preprocessing
     size, pixel_mm = working_grid(t2, preprocessing.pixel_mm)
     t2_fine, dwi_fine = (to_working_grid(array, size) for array in (t2.array, dwi.array))
-    # Most often the DWI is known everywhere or nearly so; a mask needs no filter against aliasing.
-    known_fine = functional.interpolate(torch.from_numpy(known.view(np.uint8))[:, None], size=size)[
-        :, 0
-    ].float()
+    mask = torch.from_numpy(np.ascontiguousarray(known, dtype=bool).view(np.uint8))[:, None]
+    known_fine = functional.interpolate(mask, size=size, mode="nearest-exact")[:, 0].float()
     t2_signal, dwi_signal, body = normalized_pair(t2_fine, dwi_fine, known_fine, pixel_mm)
     rows, columns = _body_box(body, size)
     pad = (0, (columns[0] - columns[1]) % model.stride, 0, (rows[0] - rows[1]) % model.stride)
