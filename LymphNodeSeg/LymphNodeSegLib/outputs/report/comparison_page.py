@@ -43,10 +43,11 @@ def write_comparison_page(
     articles = []
     for verdict, prior, current in pairs:
         title = " → ".join(text(node.id) if node is not None else "–" for node in (prior, current))
-        pictures = _strip(prior, prior_nodes, prior_pane) + _strip(current, current_nodes, current_pane)
+        pictures = _pictures(prior, prior_nodes, prior_pane) + _pictures(current, current_nodes, current_pane)
+        identifier = f' id="{text(current.id)}"' if current is not None else ""
         articles.append(
-            f'<article class="strip"><header><h3>{title}</h3><p>{text(verdict)}</p></header>'
-            f"{pictures}</article>"
+            f'<article class="strip"{identifier}><header><h3>{title}</h3><p>{text(verdict)}</p></header>'
+            f'<div class="panes">{pictures}</div></article>'
         )
     write_page(
         path,
@@ -91,5 +92,5 @@ def _pane(t2: Image, name: str) -> strips.Pane:
     )
 
 
-def _strip(node: Optional[Node], nodes: Sequence[Node], pane: strips.Pane) -> str:
-    return strips.strip(node, nodes, [pane], classes_shown=False) if node is not None else ""
+def _pictures(node: Optional[Node], nodes: Sequence[Node], pane: strips.Pane) -> str:
+    return strips.pictures(node, nodes, [pane], classes_shown=False) if node is not None else ""

@@ -59,7 +59,12 @@ def panes(t2: Image, registration: Registration, fused: Optional[np.ndarray]) ->
 
 
 def strip(node: Node, nodes: Sequence[Node], shown_on: Iterable[Pane], classes_shown: bool) -> str:
-    """The pictures of one node side by side, as HTML.
+    """The pictures of one node side by side, as HTML; see `pictures`."""
+    return f'<div class="panes">{pictures(node, nodes, shown_on, classes_shown)}</div>'
+
+
+def pictures(node: Node, nodes: Sequence[Node], shown_on: Iterable[Pane], classes_shown: bool) -> str:
+    """The pictures of one node, as HTML.
 
     Args:
         node: The node.
@@ -89,7 +94,7 @@ def strip(node: Node, nodes: Sequence[Node], shown_on: Iterable[Pane], classes_s
         marks = outlines + axes if pane.with_axes else outlines
         label = f"{node.id} outlined on {pane.name}, slice {index + 1}"
         drawn.append(drawing.picture(uri, box, plane, lettering, label, marks, pane.name))
-    return f'<div class="panes">{"".join(drawn)}</div>'
+    return "".join(drawn)
 
 
 def shown_slice(node: Node) -> int:
