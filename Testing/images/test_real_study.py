@@ -147,7 +147,7 @@ def test_names_order_and_folders_do_not_matter(prostatex: Path, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_five_thousand_files_are_scanned_in_ten_seconds(prostatex: Path, tmp_path: Path) -> None:
-    """Real headers of 130 elements; CPU time of one process, which other work on the machine does not change."""
+    """Real headers of 130 elements; CPU time of one process, whatever else the machine does."""
     files = sorted(prostatex.rglob("*.dcm"))
     for count in range(5000):
         dataset = pydicom.dcmread(files[count % len(files)])
