@@ -14,10 +14,12 @@ from ..settings import Settings
 from .axes import Axes, in_slices, planar_axes
 from .axial import EXACTLY_AXIAL_DEGREES, axial_axes, tilt_degrees
 from .blocks import Block, blocks_of
+from .hints import t2_hint
 from .neighbors import nearest_mm
 from .node import Diameter, Node, NodeMask, Point
 from .reading import size_class
 from .solid import max_diameter_mm, sphericity, surface_area_mm2, surface_points
+from .stations import UNKNOWN, Landmarks, find_landmarks, side_of
 
 DEFAULT_SETTINGS = Settings()
 
@@ -26,10 +28,12 @@ def measure_nodes(
     labels: Image,
     *,
     probability: Optional[Image] = None,
+    probability_spread: Optional[Image] = None,
     dwi: Optional[Image] = None,
     adc: Optional[Image] = None,
     t2: Optional[Image] = None,
     known: Optional[np.ndarray] = None,
+    landmarks: Optional[Landmarks] = None,
     settings: Settings = DEFAULT_SETTINGS,
     ids: Optional[Mapping[int, str]] = None,
     only: Optional[Collection[int]] = None,
@@ -39,10 +43,12 @@ def measure_nodes(
     Args:
         labels: Integer label map [k, j, i], one label a node, 0 is background.
         probability: Calibrated probability on the same grid, for the confidence.
+        probability_spread: Its standard deviation over test-time flips.
         dwi: Diffusion-weighted image on the same grid.
         adc: ADC in um2/s on the same grid.
-        t2: T2-weighted image on the same grid.
+        t2: T2-weighted image on the same grid, for the hints and the side.
         known: Boolean [k, j, i]; False where DWI and ADC know nothing. NaN counts as unknown, too.
+        landmarks: What was found in the T2 before, so that it is not searched again after an edit.
         settings: The threshold of the size class, and whether reading aids are wanted.
         ids: Name of each label; "LN001" for label 1 and so on where absent.
         only: Labels to measure; the others only count as neighbors. For a node that was edited.
@@ -53,7 +59,13 @@ def measure_nodes(
     Raises:
         InputError: an image does not lie on the grid of the label map.
     """
-    for name, image in (("probability", probability), ("DWI", dwi), ("ADC", adc), ("T2", t2)):
+    for name, image in (
+        ("probability", probability),
+        ("probability spread", probability_spread),
+        ("DWI", dwi),
+        ("ADC", adc),
+        ("T2", t2),
+    ):
         if image is not None and image.array.shape != labels.array.shape:
             raise InputError(
                 f"The {name} image has another grid than the segmentation: resample it to that grid first."
@@ -64,11 +76,17 @@ def measure_nodes(
     nearest = nearest_mm(blocks, wanted, geometry)
     surfaces = [surface_points(block.mask) for block in wanted]
     acquisition, axial = _all_axes(wanted, surfaces, geometry)
-    images = _Images(probability, dwi, adc, known)
+    images = _Images(probability, probability_spread, dwi, adc, t2, known)
+    if not settings.reading_aids:
+        landmarks = None
+    elif landmarks is None and t2 is not None and wanted:
+        landmarks = find_landmarks(t2)
     nodes = []
     for block, surface, in_plane, in_axial in zip(wanted, surfaces, acquisition, axial):
         name = ids[block.label] if ids and block.label in ids else f"LN{block.label:03d}"
-        nodes.append(_node(name, block, surface, geometry, in_plane, in_axial, nearest, images, settings))
+        nodes.append(
+            _node(name, block, surface, geometry, in_plane, in_axial, nearest, images, landmarks, settings)
+        )
     return tuple(nodes)
 
 
@@ -80,8 +98,10 @@ class _Images:
     """The images measured inside the nodes; see `measure_nodes`."""
 
     probability: Optional[Image]
+    spread: Optional[Image]
     dwi: Optional[Image]
     adc: Optional[Image]
+    t2: Optional[Image]
     known: Optional[np.ndarray]
 
 
@@ -108,12 +128,14 @@ def _node(
     axial: _Axes,
     nearest: Mapping[int, float],
     images: _Images,
+    landmarks: Optional[Landmarks],
     settings: Settings,
 ) -> Node:
     spacing_mm = geometry.spacing_mm
     count = int(np.count_nonzero(block.mask))
     volume_mm3 = count * geometry.voxel_volume_mm3
     center_ijk = np.array([index.mean() for index in np.nonzero(block.mask)[::-1]]) + block.start_ijk
+    centroid = _ras(center_ijk, geometry)
     mean_dwi, min_dwi, max_dwi = _statistics(images.dwi, block, images.known)
     mean_adc, min_adc, max_adc = _statistics(images.adc, block, images.known)
     long_axis, short_axis = acquisition
@@ -129,8 +151,9 @@ def _node(
         axial_long_axis=axial[0],
         max_diameter_3d_mm=max_diameter_mm(block.mask, surface, spacing_mm),
         sphericity=sphericity(volume_mm3, surface_area_mm2(block.mask, spacing_mm[::-1])),
-        centroid_ras_mm=_ras(center_ijk, geometry),
+        centroid_ras_mm=centroid,
         confidence=_statistics(images.probability, block, None)[0],
+        confidence_spread=_statistics(images.spread, block, None)[0],
         mean_dwi=mean_dwi,
         min_dwi=min_dwi,
         max_dwi=max_dwi,
@@ -139,7 +162,9 @@ def _node(
         max_adc_um2_s=max_adc,
         nearest_node_mm=nearest.get(block.label),
         size_class=size_class(short_mm, settings.suspicious_mm) if settings.reading_aids else "",
-        notes=_notes(block, geometry, count, images.known),
+        side=side_of(centroid, landmarks) if landmarks else "",
+        station=UNKNOWN if landmarks else "",
+        notes=_notes(block, geometry, count, images, short_mm),
     )
 
 
@@ -170,7 +195,9 @@ def _statistics(
     return float(values.mean()), float(values.min()), float(values.max())
 
 
-def _notes(block: Block, geometry: Geometry, count: int, known: Optional[np.ndarray]) -> tuple[str, ...]:
+def _notes(
+    block: Block, geometry: Geometry, count: int, images: _Images, short_axis_mm: Optional[float]
+) -> tuple[str, ...]:
     notes = []
     size_kji = geometry.size_ijk[::-1]
     if any(part.start == 0 or part.stop == size for part, size in zip(block.box, size_kji)):
@@ -179,8 +206,12 @@ def _notes(block: Block, geometry: Geometry, count: int, known: Optional[np.ndar
         notes.append("A single voxel: its axes are those of the voxel.")
     elif block.mask.shape[0] == 1:
         notes.append("Seen in one slice only: axes out of the slice plane and volume are uncertain.")
-    if known is not None:
-        unknown = 1 - np.count_nonzero(known[block.box] & block.mask) / count
+    if images.known is not None:
+        unknown = 1 - np.count_nonzero(images.known[block.box] & block.mask) / count
         if unknown > 0:
             notes.append(f"{unknown:.0%} of it lies outside the field of view of the DWI.")
+    if images.t2 is not None:
+        hint = t2_hint(images.t2.array, block, short_axis_mm, geometry.voxel_volume_mm3)
+        if hint is not None:
+            notes.append(hint)
     return tuple(notes)

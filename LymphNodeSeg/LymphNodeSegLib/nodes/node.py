@@ -56,8 +56,11 @@ class Node:
         sphericity: 1 for a ball.
         centroid_ras_mm: Center of mass.
         confidence: Mean calibrated probability inside, 0 to 1; None when measured from a bare mask.
+        confidence_spread: Standard deviation of the probability over test-time flips, mean inside.
         mean_dwi, mean_adc_um2_s: Means inside the node.
         size_class: "normal", "enlarged" or "target" (see nodes.reading); a suggestion.
+        side: "left", "right", "midline" or "unknown" (see nodes.stations); a suggestion. Empty: not asked.
+        station: One of nodes.stations.STATIONS, "unknown" until the reader enters one. Empty: not asked.
         notes: Sentences for the reader ("cut by the field of view", ...).
     """
 
@@ -80,6 +83,7 @@ class Node:
     min_adc_um2_s: Optional[float] = None
     max_adc_um2_s: Optional[float] = None
     nearest_node_mm: Optional[float] = None
+    confidence_spread: Optional[float] = None
     size_class: str = ""
     side: str = ""
     station: str = ""

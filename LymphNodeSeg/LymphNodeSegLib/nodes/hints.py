@@ -1,0 +1,64 @@
+"""What the T2 inside a node hints at: fatty hilum, necrosis. Hints for the reader, not findings."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+
+from .blocks import Block
+
+SMALLEST_SHORT_AXIS_MM = 6.0
+"""In smaller nodes the inside is a few voxels wide, all of them partly surroundings."""
+
+BRIGHTER = 1.4
+"""How much brighter than the node's median a hilum or necrosis is."""
+
+_SPREADS = 3.0
+_SMALLEST_MM3 = 8.0
+_LARGEST_SHARE = 0.5
+_OPEN_SHARE = 0.15
+
+
+def t2_hint(
+    t2: np.ndarray, block: Block, short_axis_mm: Optional[float], voxel_volume_mm3: float
+) -> Optional[str]:
+    """One sentence on a bright area inside the node, or None.
+
+    Fat and fluid are both bright on a T2 without fat suppression. A bright area that is open to the surface
+    is what a fatty hilum looks like, one closed in by darker tissue what necrosis looks like.
+
+    Args:
+        t2: T2-weighted image [k, j, i], the whole grid.
+        block: The node.
+        short_axis_mm: Its short axis.
+        voxel_volume_mm3: Volume of a voxel.
+    """
+    if short_axis_mm is None or short_axis_mm < SMALLEST_SHORT_AXIS_MM:
+        return None
+    from scipy import ndimage
+
+    values = t2[block.box].astype(float)
+    inside = values[block.mask]
+    if not np.isfinite(inside).all():
+        return None
+    middle = float(np.median(inside))
+    spread = 1.4826 * float(np.median(np.abs(inside - middle)))
+    bright = block.mask & (values > max(BRIGHTER * middle, middle + _SPREADS * spread))
+    # The outermost voxels are partly surroundings, which may be bright fat.
+    core = ndimage.binary_erosion(np.pad(block.mask, 1), _IN_PLANE)[1:-1, 1:-1, 1:-1]
+    areas, _ = ndimage.label(bright)
+    sizes = np.bincount(areas[core & bright], minlength=1)
+    sizes[0] = 0
+    largest = int(np.argmax(sizes))
+    if sizes[largest] * voxel_volume_mm3 < _SMALLEST_MM3:
+        return None
+    area = areas == largest
+    if np.count_nonzero(area) > _LARGEST_SHARE * len(inside):
+        return None
+    if np.count_nonzero(area & ~core) > _OPEN_SHARE * np.count_nonzero(area):
+        return "Hint: a bright area open to the surface on T2, as of a fatty hilum."
+    return "Hint: a bright area closed in by darker tissue on T2, as of necrosis."
+
+
+_IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], dtype=bool)
