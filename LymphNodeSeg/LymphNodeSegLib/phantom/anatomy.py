@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .render import Layer, Texture
-from .shapes import Ellipsoid, Shape, Trunk, Tube, parts_of, smooth_path
+from .shapes import (
+    Ellipsoid,
+    Shape,
+    Trunk,
+    Tube,
+    parts_of,
+    random_rotation,
+    rotation_from_degrees,
+    smooth_path,
+)
 from .tissues import Palette, Signal
 
 SIDES = (("right", -1.0), ("left", 1.0))
@@ -93,8 +102,11 @@ class Body:
         return signal
 
     def finish(self) -> None:
-        """Put the late layers on top."""
+        """Put the late layers on top, and cut off what a muscle or vessel sticks out of the skin."""
         self.layers += self._late
+        skin = self.rng.uniform(1.6, 2.6)
+        self.layers.append(Layer(self.trunk, self.palette.signal("skin"), -skin / 2, skin, soft_mm=0.4))
+        self.layers.append(Layer(self.trunk, self.palette.signal("air"), 500.0, 1000.0))
         self._late = []
 
     def jitter(self, points: ArrayLike, sd_mm: float) -> np.ndarray:
@@ -129,16 +141,21 @@ def mirrored(points: ArrayLike, sign: float) -> np.ndarray:
 
 
 def add_trunk(body: Body) -> None:
-    """Skin, and fat with its septa and small vessels."""
-    rng = body.rng
-    body.add(body.trunk, "skin", soft_mm=0.5)
+    """Skin, fat with its septa, and the cleft between the buttocks."""
+    rng, trunk = body.rng, body.trunk
     streaks = Texture(
-        rng.uniform(0.03, 0.07),
-        (12.0, 9.0, 20.0),
-        streak_amount=-rng.uniform(0.12, 0.4),
-        streak_width=rng.uniform(0.06, 0.12),
+        rng.uniform(0.03, 0.08),
+        (26.0, 11.0, 34.0),
+        rotation_from_degrees(*rng.uniform(-40, 40, 3)),
+        streak_amount=-rng.uniform(0.25, 0.8),
+        streak_width=rng.uniform(0.03, 0.07),
+        patchy=True,
     )
-    body.add(body.trunk, "fat", grow_mm=-rng.uniform(1.6, 2.6), texture=streaks)
+    body.add(trunk, "fat", texture=streaks)
+    back = trunk.center_y_mm + trunk.size[1]
+    cleft = Ellipsoid((0, back + 4, -35), (rng.uniform(1.5, 4), rng.uniform(28, 44), 75))
+    body.add(cleft, "skin", grow_mm=2.2, soft_mm=0.8)
+    body.add(cleft, "air")
 
 
 def add_small_vessels(body: Body, count: int) -> None:
@@ -151,7 +168,22 @@ def add_small_vessels(body: Body, count: int) -> None:
         start += [0.0, body.trunk.center_y_mm, rng.uniform(-70, 130)]
         steps = rng.normal(0, 1, 3) + rng.normal(0, 0.5, (4, 3))
         points = start + np.cumsum(9.0 * steps / np.linalg.norm(steps, axis=1, keepdims=True), axis=0)
+        if (body.trunk.distance(*points.T) > -6.0).any():
+            continue
         radius = rng.uniform(0.4, 1.1)
         path = smooth_path(np.column_stack([points, np.full(4, radius)]), 12.0)
         name = "flow_void" if rng.random() < 0.7 else "blood"
         body.add(Tube(path), name, variation=0.2, obstacle=False, opacity=0.8)
+
+
+def add_strands(body: Body, count: int) -> None:
+    """Thin sheets of connective tissue within the fat."""
+    rng = body.rng
+    signal = body.palette.signal("septum")
+    for _ in range(count):
+        center = rng.uniform([-125, -95, -75], [125, 100, 130])
+        if body.trunk.distance(*center) > -10.0:
+            continue
+        size = rng.uniform([8, 4, 0.25], [26, 14, 0.7])
+        sheet = Ellipsoid(center, size, random_rotation(rng), rng.uniform(-0.3, 0.3) / size[0])
+        body.add(sheet, "septum", signal=signal, opacity=rng.uniform(0.25, 0.8), soft_mm=0.3)

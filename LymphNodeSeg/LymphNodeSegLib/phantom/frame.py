@@ -60,8 +60,8 @@ def add_back_muscles(body: Body, s: float) -> None:
     """Glutei, piriformis and the short rotators of one side."""
     size = body.rng.uniform(0.85, 1.12)
     maximus = Union(
-        Ellipsoid((s * 72, 94, 12), (62, 21 * size, 74), turned(s, -12, 0, -30)),
-        Ellipsoid((s * 102, 74, -22), (46, 24 * size, 62), turned(s, 0, 0, -38)),
+        Ellipsoid((s * 70, 92, 12), (62, 23 * size, 76), turned(s, -12, 0, -28)),
+        Ellipsoid((s * 98, 74, -24), (50, 27 * size, 66), turned(s, 0, 0, -36)),
     )
     add_muscle(body, maximus, (s * 0.75, -0.35, -0.6), 0.9)
     add_muscle(
@@ -84,30 +84,30 @@ def add_inner_muscles(body: Body, s: float) -> None:
     add_muscle(body, Tube(body.path(mirrored(psoas, s), 2.0, 16.0)), (s * 0.3, -0.4, -0.9), 0.9)
     add_muscle(body, Ellipsoid((s * 86, 4, 96), (12, 44, 46), turned(s, 0, 30, -24)), (0, -0.4, -0.9))
     add_muscle(body, Ellipsoid((s * 92, -28, 40), (18, 16, 34), turned(s, -30, 0, 0)), (0, -0.4, -0.9))
-    thick = rng.uniform(6.0, 9.5)
-    inner = Ellipsoid((s * 57, 13, -5), (thick, 45, 42), turned(s, 0, -6, 4))
+    thick = rng.uniform(7.0, 10.5)
+    inner = Ellipsoid((s * 56, 13, -6), (thick, 47, 46), turned(s, 0, -6, 4))
     add_muscle(body, inner, (0, 0.9, -0.4))
     levator = mirrored([(48, 8, 2, 2.0), (33, 16, -16, 2.4), (20, 24, -32, 2.8), (12, 30, -46, 3.6)], s)
     path = smooth_path(levator, 12.0)
-    for y in (-32, -21, -10, 1, 12, 23):
+    for y in (-32, -23, -14, -5, 4, 13, 22):
         sheet = path + np.array([0.0, y, abs(y) * -0.12, 0.0])
         sheet[:, 0] *= 1.0 - 0.014 * max(y, 0.0)
-        body.add(Tube(sheet, (1.0, 0.33, 1.0)), "muscle", variation=0.03, rough_mm=0.4)
+        body.add(Tube(sheet, (1.0, 0.22, 1.0)), "muscle", variation=0.03, rough_mm=0.4)
 
 
 def add_thigh_muscles(body: Body, s: float) -> None:
     """What begins at the pelvis and runs down the thigh."""
-    add_muscle(body, Ellipsoid((s * 55, -34, -50), (36, 18, 24), turned(s, 0, 20, 24)), (s, 0.4, -0.2))
-    add_muscle(body, Ellipsoid((s * 60, -62, -46), (34, 13, 28), turned(s, 0, 0, -22)), (s * 0.8, 0.1, -0.7))
-    add_muscle(body, Ellipsoid((s * 58, -36, -100), (34, 20, 46), turned(s, 0, 0, 0)), (s * 0.4, 0, -1))
-    add_muscle(body, Ellipsoid((s * 62, 0, -110), (36, 22, 52), turned(s, 0, 0, 20)), (s * 0.3, 0, -1))
+    add_muscle(body, Ellipsoid((s * 55, -32, -48), (40, 20, 27), turned(s, 0, 20, 24)), (s, 0.4, -0.2))
+    add_muscle(body, Ellipsoid((s * 60, -60, -44), (38, 15, 32), turned(s, 0, 0, -22)), (s * 0.8, 0.1, -0.7))
+    add_muscle(body, Ellipsoid((s * 60, -40, -100), (38, 24, 52), turned(s, 0, 0, 0)), (s * 0.4, 0, -1))
+    add_muscle(body, Ellipsoid((s * 64, 4, -104), (40, 28, 56), turned(s, 0, 0, 20)), (s * 0.3, 0, -1))
     add_muscle(body, Ellipsoid((s * 30, -20, -105), (10, 30, 56), turned(s, 0, 0, 10)), (0, 0, -1))
     tubes = [
         [(132, -62, 50, 8), (118, -76, 0, 9), (94, -84, -60, 10), (76, -80, -110, 10)],
         [(112, -48, 24, 10), (113, -60, -40, 18), (110, -62, -120, 22)],
         [(142, -46, 52, 12), (150, -42, -10, 15), (152, -25, -90, 12)],
-        [(138, -20, -40, 16), (140, -18, -80, 24), (138, -15, -130, 28)],
-        [(62, 38, -60, 6), (72, 44, -90, 15), (76, 46, -130, 20)],
+        [(136, -22, -36, 16), (136, -18, -70, 26), (134, -15, -130, 30)],
+        [(62, 38, -60, 8), (72, 44, -85, 18), (76, 46, -130, 24)],
     ]
     for points in tubes:
         add_muscle(body, Tube(smooth_path(mirrored(points, s), 25.0)), (0.1 * s, 0, -1))
@@ -153,34 +153,37 @@ def add_hip(body: Body, s: float) -> None:
     front = Capsule((s * 68, -30, 8), (s * 18, -58, -20), 10.5, 10)
     back = Tube(mirrored([(74, 32, 2, 15), (68, 36, -30, 16), (58, 28, -62, 12)], s))
     low = Tube(smooth_path(mirrored([(14, -54, -34, 7.5), (30, -28, -54, 5.5), (50, 12, -66, 8)], s), 14.0))
-    add_bone(body, Union(socket, front, back, low), 1.8)
-    body.add(Ellipsoid((s * 91, 0, 0), (27.0, 27.0, 27.0)), "cartilage", opacity=0.9)
+    add_bone(body, Union(socket, front, back, low), 1.5)
+    body.add(Ellipsoid((s * 91, 0, 0), (25.6, 25.6, 25.6)), "cartilage", opacity=0.9)
     femur = Union(
         Ellipsoid((s * 91, 0, 0), (24.3, 24.3, 24.3)),
         Capsule((s * 95, 2, -3), (s * 128, 14, -26), 17.5, 16),
         Capsule((s * 136, 22, -8), (s * 128, 12, -40), 14, 17),
         Capsule((s * 128, 12, -40), (s * 124, 4, -140), 17, 14),
     )
-    add_bone(body, femur, 1.8)
+    add_bone(body, femur, 1.3)
 
 
 def add_sacrum(body: Body) -> None:
     """Sacrum and coccyx with canal, foramina and what is left of the discs."""
-    rows = [(36, 116, 52, 22), (54, 92, 48, 19), (72, 68, 38, 15), (83, 44, 29, 11), (87, 22, 20, 9)]
-    lean = rotation_from_degrees(30, 0, 0)
-    vertebrae: list[Shape] = [Ellipsoid((0, y, z), (half, deep, 14.5), lean) for y, z, half, deep in rows]
-    vertebrae += [Ellipsoid((0, y, z), (9, 5.5, 7.5)) for y, z in ((85, 5), (79, -7), (71, -17))]
-    add_bone(body, Union(*vertebrae), 1.4)
-    for (y, z, half, deep), (y2, z2, _, _) in zip(rows[:-1], rows[1:]):
-        tilt = rotation_from_degrees(-36, 0, 0)
-        disc = Ellipsoid((0, (y + y2) / 2, (z + z2) / 2), (half * 0.5, 0.55 * deep, 1.8), tilt)
-        body.add(disc, "cartilage", variation=0.15, obstacle=False)
+    front = [(0, 26, 128, 24), (0, 46, 104, 22), (0, 66, 80, 18), (0, 82, 56, 14), (0, 89, 32, 11)]
+    spine = smooth_path([*front, (0, 87, 14, 8), (0, 80, -4, 6), (0, 70, -18, 4)], 12.0)
+    add_bone(body, Tube(spine, (0.42, 1.0, 1.0)), 1.3)
+    lumbar = Ellipsoid((0, 14, 152), (25, 18, 17), rotation_from_degrees(12, 0, 0))
+    add_bone(body, lumbar, 1.3)
+    body.add(Ellipsoid((0, 21, 133), (24, 19, 6), rotation_from_degrees(20, 0, 0)), "cartilage", 0.3)
+    for (_, y, z, deep), (_, y2, z2, _) in zip(front[:-1], front[1:]):
+        slope = np.degrees(np.arctan2(y2 - y, z - z2))
+        disc = Ellipsoid(
+            (0, (y + y2) / 2, (z + z2) / 2), (1.1 * deep, 0.8 * deep, 1.6), rotation_from_degrees(slope, 0, 0)
+        )
+        body.add(disc, "cartilage", variation=0.15, soft_mm=0.6, obstacle=False)
     canal = smooth_path([(0, 58, 118, 9), (0, 78, 92, 7), (0, 94, 66, 5), (0, 97, 46, 3)], 12.0)
     body.add(Tube(canal), "fat")
     body.add(Tube(canal * [1, 1, 1, 0.65]), "bowel_fluid", variation=0.1)
     for _, s in SIDES:
-        for y, z, half, deep in rows[:4]:
-            x = s * half * 0.4
+        for _, y, z, deep in front:
+            x = s * deep * 1.05
             hole = Capsule((x, y - 0.7 * deep, z - 13), (x * 0.95, y + 0.5 * deep, z - 11), 4.2, 4.0)
             body.add(hole, "fat")
 
@@ -188,5 +191,5 @@ def add_sacrum(body: Body) -> None:
 def add_pubic_symphysis(body: Body) -> None:
     """Both bodies of the pubis and the disc between them."""
     lean = rotation_from_degrees(35, 0, 0)
-    add_bone(body, Union(*(Ellipsoid((s * 13, -55, -27), (13, 9.5, 18), lean) for _, s in SIDES)), 1.5)
-    body.add(Ellipsoid((0, -56, -27), (2.4, 10, 19), lean), "tendon", rough_mm=0.5)
+    add_bone(body, Union(*(Ellipsoid((s * 13, -55, -27), (14, 11, 21), lean) for _, s in SIDES)), 1.5)
+    body.add(Ellipsoid((0, -56, -27), (2.2, 11.5, 22), lean), "tendon", rough_mm=0.5)

@@ -111,7 +111,7 @@ def draw_scan(rng: np.random.Generator, plane: Optional[str]) -> Scan:
     drawn = "axial" if rng.random() < 0.6 else "sagittal"
     sagittal = (plane or drawn) == "sagittal"
     direction = _direction(rng, sagittal)
-    fov = rng.uniform(190, 300)
+    fov = rng.uniform(180, 290)
     matrix = int(rng.choice([256, 288, 320, 320, 384]))
     depth, step = int(rng.integers(19, 28)), float(rng.choice([3.0, 3.3, 3.6, 4.0, 4.5, 5.0]))
     center = np.array([rng.normal(0, 3), rng.uniform(-18, 8), rng.uniform(-15, 62)])
@@ -131,7 +131,12 @@ def draw_scan(rng: np.random.Generator, plane: Optional[str]) -> Scan:
     dwi = centered_grid((columns, rows, count), (pixel, pixel, thick), direction, center + shift)
     b_values = B_VALUES[rng.choice(len(B_VALUES), p=np.array(B_WEIGHTS) / sum(B_WEIGHTS))]
     protocol = Protocol(
-        rng.uniform(3000, 6500), rng.uniform(80, 120), rng.uniform(3000, 8000), rng.uniform(55, 85), b_values
+        rng.uniform(3000, 6500),
+        rng.uniform(80, 120),
+        rng.uniform(3000, 8000),
+        rng.uniform(55, 85),
+        b_values,
+        rng.uniform(1.4, 2.3),
     )
     return Scan(t2, dwi, protocol, int(rng.random() < 0.6), int(rng.integers(0, 2)))
 

@@ -8,7 +8,7 @@ from typing import Optional
 import numpy as np
 
 from ..images.image import Acquisition, Geometry, Image
-from .anatomy import Body, add_small_vessels, add_trunk
+from .anatomy import Body, add_small_vessels, add_strands, add_trunk
 from .artifacts import acquire, add_ghosts, coil_shading, fit_adc
 from .female import add_female_organs
 from .fields import smooth_noise
@@ -106,7 +106,7 @@ def make_phantom(seed: int, difficulty: str = "standard", plane: Optional[str] =
         Acquisition("DWI", b, description="Phantom DWI", phase_encoding_lps=phase_lps)
         for b in scan.protocol.b_values_s_mm2
     ]
-    adc = fit_adc(series, scan.protocol.b_values_s_mm2, 0.06 * SCALE)
+    adc = fit_adc(series, scan.protocol.b_values_s_mm2, rng.uniform(0.07, 0.2) * SCALE)
     return Phantom(
         seed,
         difficulty,
@@ -132,7 +132,8 @@ def build_body(rng: np.random.Generator, palette: Palette, female: bool, slow_fl
     """
     body = Body(rng, palette)
     add_trunk(body)
-    add_small_vessels(body, int(rng.integers(20, 60)))
+    add_strands(body, int(rng.integers(60, 160)))
+    add_small_vessels(body, int(rng.integers(40, 90)))
     add_mesentery(body)
     add_frame(body)
     add_bowel(body)
@@ -153,6 +154,8 @@ def _t2_image(
     sampling = Sampling(scan.t2, None, warp.to_anatomy)
     image = paint(sampling, layers, lambda signal: np.array([signal.t2]), int(rng.integers(2**31)))[0]
     spacing = scan.t2.spacing_mm[::-1]
+    for scale_mm in (1.6, 5.0):
+        image *= 1.0 + rng.uniform(0.01, 0.05) * smooth_noise(rng, image.shape, spacing, scale_mm)
     image *= coil_shading(rng, image.shape, spacing, rng.uniform(*mixture.shading))
     axis = 2 - scan.t2_phase_axis
     period = int(image.shape[axis] * rng.uniform(0.08, 0.5))
@@ -184,7 +187,8 @@ def _dwi_images(
     axis = 2 - scan.phase_axis
     left = np.full(shape, rng.uniform(*mixture.residual_fat), dtype=np.float32)
     if rng.random() < 0.5:
-        failure = np.clip(smooth_noise(rng, shape, spacing, 70.0) - rng.uniform(0.2, 1.2), 0.0, 1.5)
+        failure = smooth_noise(rng, shape, spacing, 70.0) + rng.uniform(0.5, 2.0) * _rim(shape)
+        failure = np.clip(failure - rng.uniform(0.5, 1.5), 0.0, 1.5)
         left += rng.uniform(*mixture.fat_failure) * failure
     shift = round(float(rng.choice([-1, 1]) * rng.uniform(6, 26) / spacing[axis]))
     fat = np.roll(painted[-1], shift, axis=axis) * left
@@ -202,6 +206,12 @@ def _dwi_images(
         measured = acquire(rng, image, np.array(noise / averages), kept, rng.uniform(0.0, 0.6))
         series.append(np.rint(SCALE * measured))
     return series
+
+
+def _rim(shape: tuple[int, ...]) -> np.ndarray:
+    """0 in the middle of each slice, 1 at the middle of its edges; the shim is worst at the rim."""
+    rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape[1:])
+    return np.broadcast_to(np.maximum(rows[:, None] ** 2, columns**2), shape)
 
 
 def displacement_on(geometry: Geometry, epi: EpiWarp) -> np.ndarray:

@@ -34,6 +34,7 @@ class Texture:
         streak_amount: By how much the signal changes, relatively, in thin streaks where the noise
             crosses zero.
         streak_width: Width of the streaks in standard deviations of the noise.
+        patchy: The streaks come and go from place to place.
     """
 
     amount: float
@@ -41,14 +42,19 @@ class Texture:
     rotation: np.ndarray = field(default_factory=lambda: np.eye(3))
     streak_amount: float = 0.0
     streak_width: float = 0.1
+    patchy: bool = False
 
     def factor(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """What the signal is multiplied with at the points (mm)."""
         scaled = (self.rotation / (np.asarray(self.scale_mm) / TILE_SAMPLES)).tolist()
-        noise = tile_at(*(x * scaled[0][n] + y * scaled[1][n] + z * scaled[2][n] for n in range(3)))
+        u = [x * scaled[0][n] + y * scaled[1][n] + z * scaled[2][n] for n in range(3)]
+        noise = tile_at(*u)
         factor = 1.0 + self.amount * noise
         if self.streak_amount:
-            factor += self.streak_amount * np.exp(noise * noise * (-1.0 / self.streak_width**2))
+            streak = np.exp(noise * noise * (-1.0 / self.streak_width**2))
+            if self.patchy:
+                streak *= np.clip(0.3 + 0.5 * tile_at(*(0.37 * v for v in u)), 0.0, 1.0)
+            factor += self.streak_amount * streak
         return np.maximum(factor, 0.0, out=factor)
 
 

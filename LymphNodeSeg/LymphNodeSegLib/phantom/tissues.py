@@ -41,10 +41,10 @@ TISSUES: dict[str, Tissue] = {
     "muscle": Tissue(898, 29, 1.5, t2_spread=0.12),
     "tendon": Tissue(900, 15, 1.0, density=0.6),
     "cortex": Tissue(900, 8, 0.8, density=0.25),
-    "marrow": Tissue(586, 54, 0.3, density=0.9, t2_spread=0.15, fat=0.75),
-    "red_marrow": Tissue(900, 48, 0.6, density=0.85, t2_spread=0.15, fat=0.4),
+    "marrow": Tissue(586, 57, 0.3, density=0.92, t2_spread=0.13, fat=0.93),
+    "red_marrow": Tissue(900, 50, 0.6, density=0.85, t2_spread=0.15, fat=0.75),
     "cartilage": Tissue(1200, 36, 1.3, density=0.85),
-    "urine": Tissue(3500, 900, 2.9, t2_spread=0.3, adc_spread=0.03),
+    "urine": Tissue(3800, 800, 2.9, density=0.95, t2_spread=0.3, adc_spread=0.03),
     "bladder_wall": Tissue(1100, 42, 1.55),
     "rectal_wall": Tissue(1200, 50, 1.4, t2_spread=0.2, adc_spread=0.15),
     "mucosa": Tissue(1400, 74, 1.5, t2_spread=0.2, adc_spread=0.2),
@@ -73,8 +73,6 @@ TISSUES: dict[str, Tissue] = {
     "necrosis": Tissue(2200, 260, 1.9, t2_spread=0.3, adc_spread=0.15),
 }
 
-FAT_BRIGHTENING_TSE = 1.55  # refocusing trains make fat brighter than its T2 says (J-coupling)
-
 
 @dataclass(frozen=True)
 class Protocol:
@@ -84,6 +82,7 @@ class Protocol:
         t2_tr_ms, t2_te_ms: Of the T2-weighted turbo spin echo.
         dwi_tr_ms, dwi_te_ms: Of the diffusion-weighted EPI.
         b_values_s_mm2: Lowest first.
+        fat_brightening: By how much a refocusing train makes fat brighter than its T2 says (J-coupling).
     """
 
     t2_tr_ms: float
@@ -91,6 +90,7 @@ class Protocol:
     dwi_tr_ms: float
     dwi_te_ms: float
     b_values_s_mm2: tuple[float, ...]
+    fat_brightening: float = 1.6
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def signal_of(tissue: Tissue, protocol: Protocol, t2_factor: float = 1.0, adc_fa
     node = TISSUES["node"]
     reference = spin_echo(node, 1.0, protocol.t2_tr_ms, protocol.t2_te_ms)
     t2 = spin_echo(tissue, t2_factor, protocol.t2_tr_ms, protocol.t2_te_ms) / reference
-    t2 *= 1.0 + tissue.fat * (FAT_BRIGHTENING_TSE - 1.0)
+    t2 *= 1.0 + tissue.fat * (protocol.fat_brightening - 1.0)
     reference = spin_echo(node, 1.0, protocol.dwi_tr_ms, protocol.dwi_te_ms)
     b0 = spin_echo(tissue, t2_factor, protocol.dwi_tr_ms, protocol.dwi_te_ms) / reference
     b = np.asarray(protocol.b_values_s_mm2) * 1e-3
