@@ -9,9 +9,8 @@ from typing import Any, Optional
 from ...images.image import Image
 from ...nodes.followup import Comparison
 from ...nodes.node import Node
-from . import strips, view
-from .follow_up import follow_up
-from .markup import items, section, text
+from . import follow_up, strips, view
+from .markup import DASH, items, number, section, text
 from .page import write_page
 
 NOTICE_OF_MATCHES = "Matches and changes are suggestions: check each on the images."
@@ -32,33 +31,27 @@ def write_comparison_page(
     Raises:
         OSError: the file could not be written.
     """
-    prior_pane, current_pane = _pane(prior_t2, "Prior T2"), _pane(current_t2, "Current T2")
     pairs: list[tuple[str, Optional[Node], Optional[Node]]] = [
         *((change.verdict, change.prior, change.current) for change in comparison.matched),
         *(("new", None, node) for node in comparison.new),
         *(("vanished", node, None) for node in comparison.vanished),
     ]
+    prior_pane, current_pane = _pane(prior_t2, "Prior T2"), _pane(current_t2, "Current T2")
     prior_nodes = [node for _, node, _ in pairs if node is not None]
     current_nodes = [node for _, _, node in pairs if node is not None]
     articles = []
     for verdict, prior, current in pairs:
-        title = " → ".join(text(node.id) if node is not None else "–" for node in (prior, current))
-        pictures = _pictures(prior, prior_nodes, prior_pane) + _pictures(current, current_nodes, current_pane)
-        identifier = f' id="{text(current.id)}"' if current is not None else ""
-        articles.append(
-            f'<article class="strip"{identifier}><header><h3>{title}</h3><p>{text(verdict)}</p></header>'
-            f'<div class="panes">{pictures}</div></article>'
-        )
-    write_page(
-        path,
-        created,
-        "",
-        [
-            section("Follow-up", follow_up(rows_of(comparison)), "follow-up"),
-            items([NOTICE_OF_MATCHES, *comparison.notes], "notes"),
-            section("Images", "\n".join(articles), "images"),
-        ],
-    )
+        drawn = _picture(prior, prior_nodes, prior_pane) + _picture(current, current_nodes, current_pane)
+        articles.append(_article(verdict, prior, current, drawn))
+    values = rows_of(comparison)
+    head = f"<h1>{text(follow_up.counted(values))}</h1>"
+    parts = [
+        f'<div class="summary">{head}<p class="lead">{follow_up.conclusion(values)}</p></div>',
+        items([NOTICE_OF_MATCHES, *comparison.notes], "notes"),
+        section("Measurements", follow_up.changes(values), "measurements"),
+        section("Images", "\n".join(articles), "images"),
+    ]
+    write_page(path, created, "", parts)
 
 
 def rows_of(comparison: Comparison) -> dict[str, Any]:
@@ -92,5 +85,22 @@ def _pane(t2: Image, name: str) -> strips.Pane:
     )
 
 
-def _pictures(node: Optional[Node], nodes: Sequence[Node], pane: strips.Pane) -> str:
-    return strips.pictures(node, nodes, [pane], classes_shown=False) if node is not None else ""
+def _picture(node: Optional[Node], nodes: Sequence[Node], pane: strips.Pane) -> str:
+    """A node on its T2, or its empty place in the row."""
+    if node is None:
+        return '<div class="absent">no such node</div>'
+    return strips.pictures(node, nodes, [pane], classes_shown=False)
+
+
+def _article(verdict: str, prior: Optional[Node], current: Optional[Node], drawn: str) -> str:
+    names = " → ".join(text(node.id) if node is not None else DASH for node in (prior, current))
+    sizes = " → ".join(_size(node) for node in (prior, current) if node is not None)
+    identifier = f' id="{text(current.id)}"' if current is not None else ""
+    return (
+        f'<article class="strip"{identifier}><header><h3>{names}</h3><p><strong>{text(verdict)}</strong> · '
+        f'{sizes}</p></header><div class="panes two">{drawn}</div></article>'
+    )
+
+
+def _size(node: Node) -> str:
+    return f"{number(node.short_axis_mm, 1)} × {number(node.long_axis_mm, 1)} mm"

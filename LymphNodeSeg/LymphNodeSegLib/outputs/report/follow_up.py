@@ -23,23 +23,36 @@ def follow_up(comparison: Optional[Mapping[str, Any]]) -> str:
     """
     if comparison is None:
         return ""
-    nodes = sorted(comparison["nodes"], key=_order)
-    counts = Counter(node["status"] for node in nodes)
-    sentence = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status]) or "no nodes"
+    return f"<p><strong>{text(counted(comparison))}</strong>. {conclusion(comparison)}</p>" + changes(
+        comparison
+    )
+
+
+def counted(comparison: Mapping[str, Any]) -> str:
+    """How many nodes are new, vanished and so on, plain text."""
+    counts = Counter(node["status"] for node in comparison["nodes"])
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status]) or "No nodes"
+
+
+def conclusion(comparison: Mapping[str, Any]) -> str:
+    """What it was compared with and what that may mean, as HTML."""
     category = text(comparison.get("category", ""))
-    lead = joined(
+    return joined(
         [
-            f"Compared with {text(comparison['prior'])}:" if comparison.get("prior") else "",
-            f"<strong>{sentence}</strong>.",
+            f"Compared with {text(comparison['prior'])}." if comparison.get("prior") else "",
             f"RECIST 1.1 for nodes, suggested: <strong>{category}</strong>." if category else "",
             text(comparison.get("reason", "")),
         ]
     )
+
+
+def changes(comparison: Mapping[str, Any]) -> str:
+    """The table of all nodes then and now."""
     head = ["Change", "Node", "Prior node"]
     head += ["Short axis<small>mm</small>", "Prior<small>mm</small>", "Change<small>mm (%)</small>"]
     head += ["Volume<small>mm³</small>", "Prior<small>mm³</small>", "Change<small>mm³ (%)</small>"]
-    rows = [_row(node) for node in nodes]
-    return f"<p>{lead}</p>" + table("Lymph nodes compared with the prior study", head, rows)
+    rows = [_row(node) for node in sorted(comparison["nodes"], key=_order)]
+    return table("Lymph nodes compared with the prior study", head, rows) if rows else ""
 
 
 def _row(node: Mapping[str, Any]) -> list[str]:
