@@ -36,6 +36,7 @@ def timed(sequence: str, echo_ms: float, repetition_ms: float) -> dict[str, Any]
         ("pd_tse", timed("SE", 30, 3000), "other", "proton density"),
         ("Becken tra", {"ScanningSequence": "SE"}, "T2", "T2"),
         ("t2_tse_fs", {"ScanningSequence": "SE"}, "T2", "T2, fat-suppressed"),
+        ("t2_haste_fast", timed("SE", 90, 800), "T2", "T2, single shot"),
         ("t2_haste", {"ScanningSequence": "SE"}, "T2", "T2, single shot"),
         ("secondary", {"Modality": "OT"}, "other", "no MR image (OT)"),
     ],
@@ -61,6 +62,26 @@ def test_b0_without_a_b_value(maker: Any) -> None:
     )
     (series,) = scan_study(maker.folder)
     assert series.b_values == (0.0, 800.0)
+
+
+def test_dixon_in_one_series(maker: Any) -> None:
+    for name in ("W", "F", "IP", "OP"):
+        header = {"ImageType": ["DERIVED", "PRIMARY", name, name, "DERIVED"], "Manufacturer": "Philips"}
+        maker.series(3, "T2W mDIXON", **timed("SE", 80, 4000), **header)
+    kinds = sorted((series.role, series.kind, series.problem) for series in scan_study(maker.folder))
+    assert kinds == [
+        ("T2", "T2", None),
+        ("T2", "T2, fat-suppressed", None),
+        ("other", "fat image", None),
+        ("other", "opposed-phase image", None),
+    ]
+
+
+def test_phase_images_are_no_volume_twice(maker: Any) -> None:
+    stored = maker.series(3, "t2_tse", ImageType=["ORIGINAL", "PRIMARY", "M"])
+    maker.series(3, "t2_tse", ImageType=["ORIGINAL", "PRIMARY", "P"])
+    (t2,) = (series for series in scan_study(maker.folder) if series.role == "T2")
+    assert np.array_equal(load_series(t2).array, stored)
 
 
 def test_dynamic_series(maker: Any) -> None:

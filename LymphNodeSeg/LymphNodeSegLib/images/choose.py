@@ -149,7 +149,7 @@ def _name(series: Series) -> str:
 
 
 def _t2_reason(t2: Series, others: Sequence[Series]) -> str:
-    left = [_name(other) for other in others if other is not t2]
+    left = [f"{_name(other)} ({other.plane} {other.kind})" for other in others if other is not t2]
     why = f"the {t2.plane} {t2.kind} series that lies where the DWI lies"
     return f"T2: {_name(t2)}, {why}" + (f"; not {', '.join(left)}." if left else ".")
 

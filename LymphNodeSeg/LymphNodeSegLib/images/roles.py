@@ -16,8 +16,9 @@ from .headers import Slice
 
 T2, DWI, ADC, OTHER = "T2", "DWI", "ADC", "other"
 LOCALIZER = "localizer"
-T2_ECHO_TIME_MS = (55.0, 350.0)
-T2_REPETITION_TIME_MS = 1200.0
+# Shortest and longest echo time, shortest repetition time; single-shot and 3-D T2 repeat faster.
+T2_TIMES_MS = (55.0, 350.0, 1200.0)
+T2_TIMES_IF_NAMED_MS = (40.0, 350.0, 500.0)
 DIFFUSION_TYPES = {"DIFFUSION", "TRACEW", "TRACE", "DIFFUSION_ISO"}
 ADC_TYPES = {"ADC", "ADC_UNSPECIFIED", "APPARENT_DIFFUSION_COEFFICIENT"}
 # Maps made of diffusion images that are neither DWI nor ADC.
@@ -32,6 +33,14 @@ MAP_TYPES = {
     "VR": "volume ratio map",
 }
 PHASE_TYPES = {"P", "PHASE", "PHASE MAP", "R", "REAL", "I", "IMAGINARY"}
+PHASE = "phase image"
+WATER, FAT, IN_PHASE, OPPOSED = "water image", "fat image", "in-phase image", "opposed-phase image"
+DIXON_TYPES = {
+    WATER: {"W", "WATER"},
+    FAT: {"F", "FAT"},
+    IN_PHASE: {"IP", "IN_PHASE"},
+    OPPOSED: {"OP", "OPP_PHASE", "OUT_PHASE"},
+}
 COMPUTED_TYPES = {"CALC_BVALUE", "CALC_BVAL", "CDWI", "SYNTHETIC", "CALCULATED_BVALUE", "COMPUTED_BVALUE"}
 
 _COMPUTED = re.compile(
@@ -98,7 +107,10 @@ def special_type(image_type: Sequence[str]) -> str:
             return kind
     if kinds & COMPUTED_TYPES:
         return "computed"
-    return "phase" if set(image_type[2:]) & PHASE_TYPES else ""
+    more = set(image_type[2:])
+    if more & PHASE_TYPES:
+        return PHASE
+    return next((kind for kind, names in DIXON_TYPES.items() if more & names), "")
 
 
 def role_of(slices: Sequence[Slice]) -> Role:
@@ -108,8 +120,9 @@ def role_of(slices: Sequence[Slice]) -> Role:
         return Role(OTHER, f"no MR image ({file.modality})")
     words = f"{file.description} {file.protocol if not file.description else ''}"
     kinds = {part for piece in slices for part in piece.image_type}
-    if special_type(slices[0].image_type) == "phase":
-        return Role(OTHER, "phase image")
+    special = special_type(slices[0].image_type)
+    if special in (PHASE, FAT, OPPOSED):
+        return Role(OTHER, special)
     if "LOCALIZER" in kinds or _LOCALIZER.search(words):
         return Role(OTHER, LOCALIZER)
     b_values_there = {piece.b_value for piece in slices if piece.b_value is not None}
@@ -167,6 +180,7 @@ def _anatomical_role(slices: Sequence[Slice], words: str) -> Role:
         bool(_FAT_SUPPRESSED.search(words))
         or bool({"FS", "FATSAT"} & set(file.scan_options))
         or "IR" in file.scanning_sequence
+        or special_type(slices[0].image_type) == WATER
     )
     single_shot = bool(_SINGLE_SHOT.search(f"{words} {file.sequence_name}"))
     if _is_t2_weighted(slices, words):
@@ -186,7 +200,11 @@ def _is_t2_weighted(slices: Sequence[Slice], words: str) -> bool:
     named = bool(_T2.search(words)) or file.contrast == "T2"
     if file.echo_time_ms is None or file.repetition_time_ms is None:
         return named
-    low, high = T2_ECHO_TIME_MS
-    if not low <= file.echo_time_ms <= high or file.repetition_time_ms < T2_REPETITION_TIME_MS:
+    limits = T2_TIMES_IF_NAMED_MS if named else T2_TIMES_MS
+    shortest_echo, longest_echo, shortest_repetition = limits
+    if (
+        not shortest_echo <= file.echo_time_ms <= longest_echo
+        or file.repetition_time_ms < shortest_repetition
+    ):
         return False
     return named or "SE" in sequence or not sequence
