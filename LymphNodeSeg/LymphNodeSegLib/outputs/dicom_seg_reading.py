@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
@@ -27,22 +27,24 @@ def segmentation_of_seg(dataset: Dataset) -> Segmentation:
     require_highdicom()
     import highdicom as hd
 
+    painter: Optional[Painter] = None
     try:
         source = hd.seg.Segmentation.from_dataset(dataset, copy=False)
-        numbers = [number for number in source.segment_numbers if number]
-        first = source.get_volume(segment_numbers=numbers[:1], combine_segments=False)
-    except Exception as error:
+        for number in source.segment_numbers:
+            description = source.get_segment_description(number)
+            volume = source.get_volume(segment_numbers=[number], combine_segments=False)
+            painter = painter or Painter(_geometry(volume))
+            tracking_id = str(description.get("TrackingID") or "")
+            mask = volume.array[..., 0] >= _INSIDE
+            painter.paint(mask, str(description.segment_label), leading_id(tracking_id))
+    except InputError:
+        raise
+    except Exception as error:  # highdicom raises nearly anything over a damaged file.
         raise InputError(
             "The DICOM SEG cannot be read: it is damaged, or its frames form no regular stack of slices."
         ) from error
-    painter = Painter(_geometry(first))
-    for number in numbers:
-        description = source.get_segment_description(number)
-        volume = source.get_volume(segment_numbers=[number], combine_segments=False)
-        tracking_id = str(description.get("TrackingID") or "")
-        painter.paint(
-            volume.array[..., 0] >= _INSIDE, str(description.segment_label), leading_id(tracking_id)
-        )
+    if painter is None:
+        raise InputError("The DICOM SEG has no segment: there is nothing to read.")
     acquisition = Acquisition(
         description=str(dataset.get("SeriesDescription") or ""),
         study_uid=str(dataset.get("StudyInstanceUID") or ""),

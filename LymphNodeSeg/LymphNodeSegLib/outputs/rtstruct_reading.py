@@ -55,7 +55,11 @@ def segmentation_of_rtstruct(dataset: Dataset, reference: Image) -> Segmentation
     Raises:
         InputError: the structure set has no closed contour, a contour is broken, or none overlaps the grid.
     """
-    rois = list(_rois(dataset))
+    try:
+        rois = list(_rois(dataset))
+        frame_uids = _frames_of_reference(dataset)
+    except Exception as error:  # pydicom parses late, and raises nearly anything over a damaged file.
+        raise InputError("The RTSTRUCT is damaged: export it again.") from error
     if not rois:
         raise InputError("The RTSTRUCT has no closed contour: there is nothing to read.")
     geometry = reference.geometry
@@ -63,7 +67,8 @@ def segmentation_of_rtstruct(dataset: Dataset, reference: Image) -> Segmentation
     stacks = [(name, _planes([frame.uvw(loop) for loop in loops], frame)) for name, loops in rois]
     thickness = _plane_distance([planes for _, planes in stacks], frame, geometry)
     painter = Painter(geometry)
-    if _other_frame_of_reference(dataset, reference):
+    own_uid = reference.acquisition.frame_of_reference_uid
+    if frame_uids and own_uid and own_uid not in frame_uids:
         painter.notes.append(
             "The RTSTRUCT names another frame of reference than the image: check that it was drawn on it."
         )
@@ -77,20 +82,17 @@ def segmentation_of_rtstruct(dataset: Dataset, reference: Image) -> Segmentation
 
 def _rois(dataset: Dataset) -> Iterator[tuple[str, list[np.ndarray]]]:
     """Name and closed contours (LPS millimeters) of each ROI that has any."""
-    try:
-        items = dataset.get("StructureSetROISequence") or []
-        names = {int(item.ROINumber): str(item.get("ROIName") or "") for item in items}
-        for roi in dataset.get("ROIContourSequence") or []:
-            loops = [
-                _points(contour)
-                for contour in roi.get("ContourSequence") or []
-                if contour.get("ContourGeometricType", "CLOSED_PLANAR") in _FILLED
-            ]
-            loops = [loop for loop in loops if len(loop) >= 3]
-            if loops:
-                yield names.get(int(roi.ReferencedROINumber), ""), loops
-    except (AttributeError, TypeError, ValueError, UnicodeError) as error:
-        raise InputError("The RTSTRUCT is damaged: export it again.") from error
+    items = dataset.get("StructureSetROISequence") or []
+    names = {int(item.ROINumber): str(item.get("ROIName") or "") for item in items}
+    for roi in dataset.get("ROIContourSequence") or []:
+        loops = [
+            _points(contour)
+            for contour in roi.get("ContourSequence") or []
+            if contour.get("ContourGeometricType", "CLOSED_PLANAR") in _FILLED
+        ]
+        loops = [loop for loop in loops if len(loop) >= 3]
+        if loops:
+            yield names.get(int(roi.ReferencedROINumber), ""), loops
 
 
 def _points(contour: Dataset) -> np.ndarray:
@@ -201,9 +203,7 @@ def _combined(insides: Sequence[np.ndarray]) -> np.ndarray:
     return result
 
 
-def _other_frame_of_reference(dataset: Dataset, reference: Image) -> bool:
-    """Whether the structure set says that it belongs to another frame of reference than the image's."""
+def _frames_of_reference(dataset: Dataset) -> set[str]:
+    """The UIDs of the frames of reference that the structure set was drawn in."""
     items = dataset.get("ReferencedFrameOfReferenceSequence") or []
-    uids = {str(item.get("FrameOfReferenceUID") or "") for item in items} - {""}
-    own = reference.acquisition.frame_of_reference_uid
-    return bool(uids and own and own not in uids)
+    return {str(item.get("FrameOfReferenceUID") or "") for item in items} - {""}

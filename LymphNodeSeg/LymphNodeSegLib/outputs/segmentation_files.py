@@ -58,21 +58,27 @@ def read_segmentations(first: Path, second: Path) -> tuple[Segmentation, Segment
     Raises:
         InputError: a file cannot be used, or both are RTSTRUCT.
     """
-    try:
-        two = read_segmentation(second)
-    except GridNeededError:
-        one = read_segmentation(first)
-        return one, read_segmentation(second, one.labels)
-    try:
-        one = read_segmentation(first)
-    except GridNeededError:
+    one, two = _with_own_grid(first), _with_own_grid(second)
+    if one is None:
+        if two is None:
+            raise InputError("Both files are RTSTRUCT and have no voxels: make a label map of one first.")
         return read_segmentation(first, two.labels), two
+    if two is None:
+        return one, read_segmentation(second, one.labels)
     grid = enlarged(two.labels, one.labels)
     return _on_reference(one, grid), _on_reference(two, grid)
 
 
+def _with_own_grid(path: Path) -> Optional[Segmentation]:
+    """The segmentation of a file that has voxels; None for contours."""
+    try:
+        return read_segmentation(path)
+    except GridNeededError:
+        return None
+
+
 def _on_reference(segmentation: Segmentation, reference: Optional[Image]) -> Segmentation:
-    """The segmentation on the reference's grid, with acquisition."""
+    """The segmentation on the reference's grid."""
     if reference is None:
         return segmentation
     moved = onto_grid(segmentation.labels, reference)
