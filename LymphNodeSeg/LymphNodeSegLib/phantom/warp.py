@@ -59,9 +59,9 @@ class BodyWarp:
         return points @ self._matrix.T + sum(layer(points) for layer in self._layers)
 
     def to_patient(self, points: np.ndarray) -> np.ndarray:
-        """Anatomy mm (n, 3) to patient LPS mm, to about 0.001 mm."""
+        """Anatomy mm (n, 3) to patient LPS mm, to about 0.01 mm."""
         guess = points @ self._inverse.T
-        for _ in range(12):
+        for _ in range(25):
             guess = guess + (points - self.to_anatomy(guess)) @ self._inverse.T
         return guess
 
