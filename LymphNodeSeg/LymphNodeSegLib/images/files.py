@@ -43,7 +43,7 @@ def read_image(path: Path, role: str = "", progress: Optional[Progress] = None) 
     if not path.is_dir():
         return read_file(path, role)
     progress = progress or Silent()
-    found = group_into_series(scan_folder(path, Part(progress, 0.0, 0.3)).slices)
+    found = group_into_series(scan_folder(path, Part(progress, 0.0, 0.3)))
     return load_series(one_series(found, path, role), progress=Part(progress, 0.3, 1.0))
 
 
@@ -84,7 +84,7 @@ def read_file(path: Path, role: str = "") -> Image:
         raise InputError(
             f"{name} is no image file: give {', '.join(SUFFIXES)}, or the folder of a DICOM series."
         )
-    pixels = _read(path, name)
+    pixels = read_pixels(path, name)
     if pixels.GetDimension() == 4 and pixels.GetSize()[3] == 1:
         pixels = pixels[:, :, :, 0]
     if pixels.GetDimension() != 3 or pixels.GetNumberOfComponentsPerPixel() != 1:
@@ -103,8 +103,12 @@ def read_file(path: Path, role: str = "") -> Image:
     return image.with_array(in_um2_s(image.array)) if role == ADC else image
 
 
-def _read(path: Path, name: str) -> Any:
-    """The file as a SimpleITK image of numbers.
+def read_pixels(path: Path, name: str) -> Any:
+    """A file as a SimpleITK image of real numbers, of any dimension, with its metadata.
+
+    Args:
+        path: The file.
+        name: What messages call it.
 
     Raises:
         InputError: it cannot be read.
