@@ -34,7 +34,7 @@ def written(synthetic, tmp_path_factory: pytest.TempPathFactory) -> pydicom.Data
     path = tmp_path_factory.mktemp("rtstruct") / "rtstruct.dcm"
     nodes = list(synthetic.nodes)
     nodes[0] = replace(nodes[0], side="left", station="external iliac", size_class="target")
-    nodes[1] = replace(nodes[1], size_class="normal")
+    nodes[1] = replace(nodes[1], size_class="normal", side="unknown", station="unknown")
     write_rtstruct(synthetic.labels, nodes, synthetic.files, path, edited_ids={"LN002"})
     return pydicom.dcmread(path)
 

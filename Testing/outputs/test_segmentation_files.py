@@ -229,6 +229,7 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     for name, content in {
         "text.nrrd": b"no image",
         "text.dcm": b"no image",
+        "truncated.nii.gz": save(label_map(), folder / "good.nii.gz").read_bytes()[:-40],
         "truncated.nrrd": good[: len(good) // 2],
         "empty.nrrd": b"",
         "empty": b"",
@@ -248,6 +249,7 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "unknown": (save(unknown, folder / "nan.nrrd"), "whole numbers from 0"),
         "text": (folder / "text.nrrd", "cannot be read"),
         "no DICOM": (folder / "text.dcm", "is no segmentation"),
+        "cut off": (folder / "truncated.nii.gz", "cannot be read"),
         "truncated": (folder / "truncated.nrrd", "cannot be read"),
         "empty": (folder / "empty.nrrd", "cannot be read"),
         "empty DICOM": (folder / "empty", "is no segmentation"),
@@ -274,6 +276,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]
         "unknown",
         "text",
         "no DICOM",
+        "cut off",
         "truncated",
         "empty",
         "empty DICOM",

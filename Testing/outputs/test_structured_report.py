@@ -138,3 +138,13 @@ def test_nodes_that_were_not_measured_have_a_volume_only(synthetic, tmp_path: Pa
 def test_no_node_is_refused(synthetic, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No lymph node"):
         write_structured_report(synthetic.labels, [], synthetic.files, tmp_path / "sr.dcm")
+
+
+def test_every_station_has_a_code_of_its_own() -> None:
+    from LymphNodeSegLib.nodes.stations import STATIONS, UNKNOWN
+    from LymphNodeSegLib.outputs import codes
+
+    found = {name: codes.station(name).value for name in STATIONS}
+    assert found.pop(UNKNOWN) == codes.PELVIC_LYMPH_NODE.value
+    assert len(set(found.values())) == len(found)
+    assert codes.PELVIC_LYMPH_NODE.value not in found.values()

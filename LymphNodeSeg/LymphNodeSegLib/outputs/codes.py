@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -47,32 +46,24 @@ MM = Code("mm", "UCUM", "mm")
 MM3 = Code("mm3", "UCUM", "mm3")
 UM2_PER_S = Code("um2/s", "UCUM", "um2/s")
 
-# CID 7600. The first whose words all occur in a station's name is taken; there is no generic code for common
-# iliac, and "para-aortic" (127939003) is mediastinal.
-_STATIONS = (
-    (("external", "iliac"), Code("65349008", "SCT", "external iliac lymph node")),
-    (("internal", "iliac"), Code("69255009", "SCT", "hypogastric lymph node")),
-    (("medial", "common", "iliac"), Code("34625003", "SCT", "medial common iliac lymph node")),
-    (("lateral", "common", "iliac"), Code("41145006", "SCT", "lateral common iliac lymph node")),
-    (("iliac",), Code("84219008", "SCT", "iliac lymph node")),
-    (("obturator",), Code("36086000", "SCT", "obturator lymph node")),
-    (("sacral",), Code("79926007", "SCT", "sacral lymph node")),
-    (("parametrial",), Code("3243006", "SCT", "parametrial lymph node")),
-    (("paracervical",), Code("5394000", "SCT", "uterine paracervical lymph node")),
-    (("mesorectal",), Code("21875007", "SCT", "pararectal lymph node")),
-    (("superficial", "inguinal"), Code("113340006", "SCT", "superficial inguinal lymph node")),
-    (("deep", "inguinal"), Code("65266007", "SCT", "deep inguinal lymph node")),
-    (("inguinal",), Code("8928004", "SCT", "inguinal lymph node")),
-    (("aortic",), Code("35783009", "SCT", "aortic lymph node")),
-)
+# CID 7600. It has no generic code for common iliac; 127939003 "para-aortic" is mediastinal.
+_STATIONS = {
+    "common iliac": Code("84219008", "SCT", "iliac lymph node"),
+    "external iliac": Code("65349008", "SCT", "external iliac lymph node"),
+    "internal iliac": Code("69255009", "SCT", "hypogastric lymph node"),
+    "obturator": Code("36086000", "SCT", "obturator lymph node"),
+    "presacral": Code("79926007", "SCT", "sacral lymph node"),
+    "parametrial": Code("3243006", "SCT", "parametrial lymph node"),
+    "paracervical": Code("5394000", "SCT", "uterine paracervical lymph node"),
+    "mesorectal": Code("21875007", "SCT", "pararectal lymph node"),
+    "inguinal": Code("8928004", "SCT", "inguinal lymph node"),
+    "para-aortic": Code("35783009", "SCT", "aortic lymph node"),
+}
 
 
 def station(name: str) -> Code:
-    """The code of a node's station; that of pelvic lymph nodes where none is known."""
-    words = set(re.findall(r"[a-z]+", name.lower()))
-    if "presacral" in words:
-        words.add("sacral")
-    return next((code for needed, code in _STATIONS if words.issuperset(needed)), PELVIC_LYMPH_NODE)
+    """The code of a node's station (see nodes.stations); that of pelvic lymph nodes where none is known."""
+    return _STATIONS.get(name, PELVIC_LYMPH_NODE)
 
 
 def laterality(side: str) -> Optional[Code]:

@@ -15,6 +15,7 @@ from .. import __version__
 from ..errors import InputError
 from ..images.image import Image
 from ..nodes.node import Node
+from ..nodes.stations import UNKNOWN
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -107,7 +108,7 @@ def voxels_of(labels: Image, nodes: Sequence[Node]) -> list[tuple[np.ndarray, tu
 
 def title(node: Node) -> str:
     """What a node is called in other programs: its id, and its side and station where known."""
-    return " ".join(part for part in (node.id, node.side, node.station) if part)[:64]
+    return " ".join(part for part in (node.id, node.side, node.station) if part not in ("", UNKNOWN))[:64]
 
 
 def tracking_uids(labels: Image, nodes: Sequence[Node], series_uid: str) -> dict[str, str]:

@@ -9,13 +9,13 @@ from typing import Any, Optional
 import numpy as np
 
 from ..errors import InputError
+from ..images.files import SUFFIXES, read_pixels
 from ..images.image import Acquisition, Geometry, Image, geometry_of
 from .dicom_common import quiet
 from .segmentation import MOST_SEGMENTS, Painter, Segmentation, enlarged, onto_grid
 
 __all__ = ["Segmentation", "read_segmentation", "read_segmentations"]
 
-VOLUME_SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 _SEGS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 _SEGMENT_KEY = re.compile(r"Segment(\d+)_ID$")
@@ -44,7 +44,7 @@ def read_segmentation(path: Path, reference: Optional[Image] = None) -> Segmenta
         raise InputError(f"{path.name} is a folder: give the file of a segmentation.")
     if not path.is_file():
         raise InputError(f"{path} does not exist: check the path.")
-    if path.name.lower().endswith(VOLUME_SUFFIXES):
+    if path.name.lower().endswith(SUFFIXES):
         return _on_reference(_read_volume(path), reference)
     with quiet():
         return _read_dicom(path, reference)
@@ -123,12 +123,7 @@ def _read_dicom(path: Path, reference: Optional[Image]) -> Segmentation:
 
 
 def _read_volume(path: Path) -> Segmentation:
-    import SimpleITK as sitk
-
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(f"{path.name} cannot be read: it is damaged or not what its name says.") from error
+    image = read_pixels(path, f"'{path.name}'")
     if image.GetDimension() != 3:
         raise InputError(f"{path.name} has {image.GetDimension()} dimensions: a segmentation has three.")
     metadata = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
