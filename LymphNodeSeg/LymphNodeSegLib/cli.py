@@ -6,26 +6,19 @@ Slow packages are imported inside the commands, so that ``--help`` answers at on
 
 from __future__ import annotations
 
-import functools
 import json
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Callable, NoReturn, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from . import NOTICE, __version__
-from .errors import Cancelled, InputError
+from .errors import InputError
+from .exit_codes import with_exit_codes
+from .progress_shown import ProgressKind, shown
 from .settings import DEVICES, REGISTRATIONS, Settings
-
-if TYPE_CHECKING:
-    from .progress import Progress
-
-DONE, DEFECT, UNUSABLE, CANCELLED = 0, 1, 2, 3
 
 app = typer.Typer(
     name="lymphnodeseg",
@@ -38,14 +31,6 @@ app = typer.Typer(
 
 Device = Enum("Device", {name: name for name in DEVICES}, type=str)  # type: ignore[misc]
 RegistrationMethod = Enum("RegistrationMethod", {name: name for name in REGISTRATIONS}, type=str)  # type: ignore[misc]
-
-
-class ProgressKind(str, Enum):
-    """How progress is shown."""
-
-    BAR = "bar"
-    JSON = "json"
-    NONE = "none"
 
 
 class Format(str, Enum):
@@ -74,60 +59,10 @@ OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the results; 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def fail(text: str, code: int) -> NoReturn:
-    """Say what is wrong in one line and leave."""
-    print("lymphnodeseg: " + " ".join(text.split()), file=sys.stderr)
-    raise typer.Exit(code)
-
-
-def with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn the exceptions that a user should read into one line and the exit code of the contract."""
-
-    @functools.wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            fail(str(error), UNUSABLE)
-        except (Cancelled, KeyboardInterrupt):
-            fail("cancelled; nothing was written.", CANCELLED)
-        except MemoryError:
-            fail("not enough memory for these images: close other programs or crop the images.", UNUSABLE)
-
-    return wrapper
-
-
 def print_end(out: Path, model_notice: str) -> None:
     """Where the report lies, and what the result is not."""
     print(f"Report: {out / 'report.html'}")
     print(f"{model_notice} {NOTICE}")
-
-
-@contextmanager
-def shown(kind: ProgressKind) -> Iterator[Progress]:
-    """Progress as the user wants it; Ctrl-C or SIGTERM ends the run at its next step, a second at once."""
-    asked = False
-
-    def ask(number: int, frame: object) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        if kind is ProgressKind.BAR:
-            from .console import TerminalBar
-
-            with TerminalBar(lambda: asked) as bar:
-                yield bar
-        else:
-            from .progress import JsonLines, Quiet
-
-            yield JsonLines(sys.stdout, lambda: asked) if kind is ProgressKind.JSON else Quiet(lambda: asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def version(wanted: bool) -> None:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from .errors import Cancelled, InputError
+from .exit_codes import CANCELLED, DEFECT, DONE, UNUSABLE
 from .progress import JsonLines
 
 if TYPE_CHECKING:
     from .job import Job, Reading
 
-DONE, DEFECT, UNUSABLE, CANCELLED = 0, 1, 2, 3
 SECONDS_TO_STOP = 2.0
 
 
