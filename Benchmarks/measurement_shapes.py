@@ -3,7 +3,7 @@
 The truth is what RECIST asks for, taken from the formula of the shape and not from its voxels: of the cuts
 through the ideal shape at the slice positions of the grid, the one with the longest diameter; that diameter;
 and the longest line inside the cut perpendicular to it. For ellipsoids this is solved in closed form; for
-beans (ellipsoids bent along a parabola) the cut is sampled along its own outline to about 0.005 mm.
+beans (ellipsoids bent along a parabola) the outline of the cut is traced to about 0.005 mm.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ class IdealNode:
         mask: Boolean [k, j, i]: voxel centers inside the shape.
         spacing_kji_mm: Voxel spacing.
         long_mm, short_mm: The truth.
-        slices: How many slices of the grid meet the shape.
     """
 
     kind: str
@@ -36,7 +35,6 @@ class IdealNode:
     spacing_kji_mm: tuple[float, float, float]
     long_mm: float
     short_mm: float
-    slices: int
 
     @property
     def pixel_mm(self) -> float:
@@ -65,7 +63,7 @@ def _draw(kind: str, rng: np.random.Generator) -> IdealNode | None:
     bend = rng.uniform(0.2, 0.5) / half[0] if kind == "bean" else 0.0
     rotation = _rotation(rng)
     spacing = np.array([rng.uniform(*SLICE_MM), *rng.uniform(*PIXEL_MM, 2)])
-    reach = half.max() + abs(bend) * half[0] ** 2
+    reach = _reach(half, bend)
     size = np.ceil(2 * reach / spacing).astype(int) + 2
     offset = rng.uniform(-0.5, 0.5, 3)
     axes = [(np.arange(n) - (n - 1) / 2 + o) * s for n, o, s in zip(size, offset, spacing)]
@@ -73,65 +71,85 @@ def _draw(kind: str, rng: np.random.Generator) -> IdealNode | None:
     mask = inside(np.stack([x, y, z], axis=-1), half, bend, rotation)
     if not mask.any():
         return None
-    cuts = [_cut(height, half, bend, rotation, reach) for height in axes[0]]
-    found = [axes_of(cut) for cut in cuts if cut is not None]
-    long_mm, short_mm = max(found)
-    return IdealNode(kind, _trimmed(mask), tuple(spacing), long_mm, short_mm, len(found))
+    truth = _bean_axes if bend else _ellipsoid_axes
+    long_mm, short_mm = truth(axes[0], half, bend, rotation)
+    return IdealNode(kind, _trimmed(mask), tuple(spacing), long_mm, short_mm)
 
 
 def inside(points: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray) -> np.ndarray:
-    """Whether points (..., 3) lie in the ellipsoid of those half axes, bent by v += bend u^2, then rotated."""
+    """Whether points (..., 3) lie in the ellipsoid of these half axes, bent by v += bend u^2, and rotated."""
     u, v, w = np.moveaxis(points @ rotation, -1, 0)
     v = v + bend * (u * u - half[0] ** 2 / 3)
     return (u / half[0]) ** 2 + (v / half[1]) ** 2 + (w / half[2]) ** 2 <= 1.0
 
 
-def _cut(
-    height: float, half: np.ndarray, bend: float, rotation: np.ndarray, reach: float
+def _ellipsoid_axes(
+    heights: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray
+) -> tuple[float, float]:
+    """Closed form: cuts of x^T A x = 1 are similar ellipses; that nearest the middle is the largest."""
+    a = rotation @ np.diag(1 / half**2) @ rotation.T
+    height = float(np.abs(heights).min())
+    rest = 1 - height**2 * (a[2, 2] - a[:2, 2] @ np.linalg.solve(a[:2, :2], a[:2, 2]))
+    smallest, largest = np.linalg.eigvalsh(a[:2, :2] / rest)
+    return 2 / float(np.sqrt(smallest)), 2 / float(np.sqrt(largest))
+
+
+def _bean_axes(
+    heights: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray
+) -> tuple[float, float]:
+    """The axes of the cut with the longest diameter, of cuts traced on a grid of 1/160 of the bean."""
+    rough = [_longest_outline(height, half, bend, rotation, 41) for height in heights]
+    extents = [0.0 if outline is None else _diameter(outline)[0] for outline in rough]
+    slack = 4 * 2 * _reach(half, bend) / 40
+    cuts = [
+        _longest_outline(height, half, bend, rotation, 161)
+        for height, extent in zip(heights, extents)
+        if extent >= max(extents) - slack
+    ]
+    outline = max((cut for cut in cuts if cut is not None), key=lambda cut: _diameter(cut)[0])
+    return axes_of(outline)
+
+
+def _reach(half: np.ndarray, bend: float) -> float:
+    return float(half.max() + abs(bend) * half[0] ** 2)
+
+
+def _longest_outline(
+    height: float, half: np.ndarray, bend: float, rotation: np.ndarray, samples: int
 ) -> np.ndarray | None:
-    """The outline of the largest piece of the cut at a height: (n, 2) points about 0.005 mm from the truth."""
-    if not bend:
-        return _ellipse(height, half, rotation)
+    """The outline (n, 2) of the piece of the cut at a height that has the longest diameter."""
     from skimage.measure import find_contours
 
-    side = np.linspace(-reach, reach, 241)
+    side = np.linspace(-_reach(half, bend), _reach(half, bend), samples)
     y, x = np.meshgrid(side, side, indexing="ij")
     u, v, w = np.moveaxis(np.stack([x, y, np.full_like(x, height)], axis=-1) @ rotation, -1, 0)
     v = v + bend * (u * u - half[0] ** 2 / 3)
     field = 1 - np.sqrt((u / half[0]) ** 2 + (v / half[1]) ** 2 + (w / half[2]) ** 2)
-    contours = find_contours(np.pad(field, 1, constant_values=-1), 0.0)
+    contours = [c for c in find_contours(np.pad(field, 1, constant_values=-1), 0.0) if len(c) > 4]
     if not contours:
         return None
-    longest = max(contours, key=lambda c: float(np.ptp(c, axis=0).max()))
-    return (longest - 1) * (side[1] - side[0]) - reach
-
-
-def _ellipse(height: float, half: np.ndarray, rotation: np.ndarray) -> np.ndarray | None:
-    """Closed form: the cut of x^T A x = 1 at z = height, as 720 points that contain its vertices."""
-    a = rotation @ np.diag(1 / half**2) @ rotation.T
-    center = -np.linalg.solve(a[:2, :2], a[:2, 2]) * height
-    rest = 1 - height**2 * (a[2, 2] - a[:2, 2] @ np.linalg.solve(a[:2, :2], a[:2, 2]))
-    if rest <= 0:
-        return None
-    values, vectors = np.linalg.eigh(a[:2, :2] / rest)
-    angle = np.arange(720) * np.pi / 360
-    return center + (np.stack([np.cos(angle), np.sin(angle)], axis=1) / np.sqrt(values)) @ vectors.T
+    longest = max(contours, key=lambda contour: _diameter(contour)[0])
+    return (longest[:-1] - 1) * (side[1] - side[0]) + side[0]
 
 
 def axes_of(outline: np.ndarray) -> tuple[float, float]:
-    """Long and short axis of a dense outline (n, 2) that no perpendicular meets more than twice a side."""
+    """Long and short axis of a dense outline (n, 2)."""
+    long_mm, ends = _diameter(outline)
+    return long_mm, _longest_run(outline, (ends[1] - ends[0]) / long_mm)
+
+
+def _diameter(outline: np.ndarray) -> tuple[float, np.ndarray]:
+    """The largest distance between two points, and these."""
     from scipy.spatial import ConvexHull
 
-    hull = outline[ConvexHull(outline).vertices]
+    hull = outline[ConvexHull(outline, qhull_options="QJ").vertices]
     squared = ((hull[:, None] - hull[None]) ** 2).sum(axis=2)
-    one, other = np.unravel_index(int(np.argmax(squared)), squared.shape)
-    long_mm = float(np.sqrt(squared[one, other]))
-    along = (hull[other] - hull[one]) / long_mm
-    return long_mm, _longest_run(outline, along)
+    ends = hull[list(np.unravel_index(int(np.argmax(squared)), squared.shape))]
+    return float(np.sqrt(squared.max())), ends
 
 
 def _longest_run(outline: np.ndarray, along: np.ndarray) -> float:
-    """Longest line inside the outline perpendicular to a direction, by the even-odd rule on 2000 lines."""
+    """Longest line inside the outline perpendicular to a direction, by the even-odd rule on 800 lines."""
     t, s = outline @ along, outline @ np.array([-along[1], along[0]])
     t0, t1, s0, s1 = t, np.roll(t, -1), s, np.roll(s, -1)
     best = 0.0
@@ -154,3 +172,27 @@ def _trimmed(mask: np.ndarray) -> np.ndarray:
     where = np.argwhere(mask)
     low, high = where.min(axis=0), where.max(axis=0) + 1
     return mask[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+
+
+def crowd(
+    count: int, shape_kji: tuple[int, int, int], spacing_mm: tuple[float, float, float], seed: int
+) -> np.ndarray:
+    """A label map [k, j, i] of ellipsoids of 4 to 16 mm that do not touch; spacing along i, j, k."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(shape_kji, np.uint16)
+    spacing_kji = np.array(spacing_mm[::-1])
+    extent = np.array(shape_kji) * spacing_kji
+    made = 0
+    while made < count:
+        half = rng.uniform(2.0, 8.0, 3)
+        center = rng.uniform(9.0, extent - 9.0)
+        low = np.ceil((center - 8.0) / spacing_kji).astype(int)
+        high = np.floor((center + 8.0) / spacing_kji).astype(int) + 1
+        box = tuple(slice(a, b) for a, b in zip(low, high))
+        if labels[box].any():
+            continue
+        axes = [np.arange(a, b) * s - c for a, b, s, c in zip(low, high, spacing_kji, center)]
+        z, y, x = np.meshgrid(*axes, indexing="ij")
+        made += 1
+        labels[box][inside(np.stack([x, y, z], axis=-1), half, 0.0, _rotation(rng))] = made
+    return labels

@@ -24,6 +24,7 @@ WORST_VOXELS = 1.0
 """The same for the surface to be used at all."""
 
 _VERTICES = 900
+_MOST_POINTS = 5000  # the smooth surface of a larger mask needs no more of them
 
 
 def smooth_surface(mask: np.ndarray, points: np.ndarray) -> Optional[np.ndarray]:
@@ -37,6 +38,7 @@ def smooth_surface(mask: np.ndarray, points: np.ndarray) -> Optional[np.ndarray]
         (n, 3) in i, j, k; None where no surface of this kind fits.
     """
     center, whiten, spread = _moments(mask)
+    points = points[:: 1 + len(points) // _MOST_POINTS]
     inside, outside = _either_side(mask, points)
     offsets = np.concatenate([points, inside, outside]) - center
     rounded = offsets @ whiten

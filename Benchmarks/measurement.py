@@ -1,0 +1,165 @@
+"""Short and long axis against ideal nodes, and speed, beside SimpleITK and pyradiomics.
+
+    python -m Benchmarks.measurement [--count 1000] [--seed 2026] [--pyradiomics PYTHON]
+
+PYTHON is an interpreter of an environment that has pyradiomics, which does not go with current numpy.
+The truth is in `measurement_shapes`. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.nodes.measure import measure_nodes
+
+from .measurement_shapes import IdealNode, crowd, ideal_nodes
+
+PEER = Path(__file__).with_name("measurement_pyradiomics.py")
+
+
+def ours(node: IdealNode) -> tuple[float, float]:
+    """Long and short axis as the product measures them."""
+    kji = node.spacing_kji_mm
+    geometry = Geometry(node.mask.shape[::-1], spacing_mm=(kji[2], kji[1], kji[0]))
+    measured = measure_nodes(Image(node.mask.astype(np.uint16), geometry))[0]
+    assert measured.long_axis_mm is not None
+    assert measured.short_axis_mm is not None
+    return measured.long_axis_mm, measured.short_axis_mm
+
+
+def simpleitk(node: IdealNode) -> tuple[tuple[float, float], tuple[float, float]]:
+    """LabelShapeStatistics in each slice: Feret and the oriented box's smaller side; the ellipse's axes.
+
+    Of the slice with the largest Feret diameter, and of the one with the longest ellipse.
+    """
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.ComputeFeretDiameterOn()
+    shape.ComputeOrientedBoundingBoxOn()
+    boxes, ellipses = [], []
+    for plane in np.pad(node.mask, ((0, 0), (1, 1), (1, 1))):
+        if plane.any():
+            image = sitk.GetImageFromArray(plane.astype(np.uint8))
+            image.SetSpacing((node.spacing_kji_mm[2], node.spacing_kji_mm[1]))
+            shape.Execute(image)
+            boxes.append((shape.GetFeretDiameter(1), min(shape.GetOrientedBoundingBoxSize(1))))
+            small, large = sorted(shape.GetEquivalentEllipsoidDiameter(1))
+            ellipses.append((large, small))
+    return max(boxes), max(ellipses)
+
+
+def pyradiomics(nodes: list[IdealNode], python: str) -> np.ndarray:
+    """Maximum2DDiameterSlice and MinorAxisLength (shape2D, that slice) of all nodes, (n, 2)."""
+    with tempfile.TemporaryDirectory() as folder:
+        masks, answers = Path(folder) / "masks.npz", Path(folder) / "answers.npy"
+        arrays = {f"mask{n}": node.mask for n, node in enumerate(nodes)}
+        np.savez(masks, spacing=np.array([node.spacing_kji_mm for node in nodes]), **arrays)
+        subprocess.run([python, str(PEER), str(masks), str(answers)], check=True)
+        return np.asarray(np.load(answers))
+
+
+def accuracy_rows(nodes: list[IdealNode], python: str | None) -> list[str]:
+    """The table of errors as Markdown rows."""
+    truth = np.array([(node.long_mm, node.short_mm) for node in nodes])
+    pixel = np.array([node.pixel_mm for node in nodes])
+    peers = [simpleitk(node) for node in nodes]
+    found = {
+        "LymphNodeSeg": np.array([ours(node) for node in nodes]),
+        "SimpleITK Feret, oriented box": np.array([boxes for boxes, _ in peers]),
+        "SimpleITK equivalent ellipse": np.array([ellipses for _, ellipses in peers]),
+    }
+    if python:
+        found["pyradiomics Maximum2DDiameterSlice, MinorAxisLength"] = pyradiomics(nodes, python)
+    rows = []
+    for axis, name in enumerate(("long axis", "short axis")):
+        for method, values in found.items():
+            error = values[:, axis] - truth[:, axis]
+            known = np.isfinite(error)
+            pixels = np.abs(error / pixel)[known]
+            rows.append(
+                f"| {name} | {method} | {error[known].mean():+.3f} | {pixels.mean():.3f} | "
+                f"{np.percentile(pixels, 99):.2f} | {pixels.max():.2f} | {np.count_nonzero(pixels > 1)} | "
+                f"{np.count_nonzero(~known)} |"
+            )
+    return rows
+
+
+def by_size(nodes: list[IdealNode]) -> list[str]:
+    """Our errors by true short axis, as Markdown rows."""
+    rows = []
+    error = np.array([np.array(ours(node)) - (node.long_mm, node.short_mm) for node in nodes])
+    short = np.array([node.short_mm for node in nodes])
+    pixel = np.array([node.pixel_mm for node in nodes])
+    for low, high in ((0, 3), (3, 5), (5, 10), (10, 30)):
+        at = (short >= low) & (short < high)
+        row = [f"{low}-{high} mm ({np.count_nonzero(at)})"]
+        for axis in (0, 1):
+            pixels = np.abs(error[at, axis]) / pixel[at]
+            row += [f"{error[at, axis].mean():+.3f}", f"{pixels.mean():.3f}", f"{pixels.max():.2f}"]
+        rows.append("| " + " | ".join(row) + " |")
+    return rows
+
+
+def processor_ms(work: object, runs: int = 7) -> float:
+    """Median processor time of a call."""
+    times = []
+    for _ in range(runs):
+        start = time.process_time()
+        work()  # type: ignore[operator]
+        times.append(time.process_time() - start)
+    return 1000 * float(np.median(times))
+
+
+def speed_rows() -> list[str]:
+    """Time to measure 60 nodes in 512x512x40, as Markdown rows."""
+    spacing = (0.6, 0.6, 3.5)
+    labels = crowd(60, (40, 512, 512), spacing, seed=1)
+    tilt = np.radians(20)
+    oblique = (1, 0, 0, 0, np.cos(tilt), -np.sin(tilt), 0, np.sin(tilt), np.cos(tilt))
+    rows = []
+    for name, direction in (("axial", tuple(np.eye(3).ravel())), ("axial tilted by 20 degrees", oblique)):
+        image = Image(labels, Geometry((512, 512, 40), spacing_mm=spacing, direction_lps=direction))
+        every = processor_ms(lambda image=image: measure_nodes(image))
+        one = processor_ms(lambda image=image: measure_nodes(image, only=[7]))
+        rows.append(f"| LymphNodeSeg, {name} | {every:.0f} | {one:.1f} |")
+    volume = Image(labels, Geometry((512, 512, 40), spacing_mm=spacing)).to_sitk()
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.SetNumberOfThreads(1)
+    for feret in (False, True):
+        shape.SetComputeFeretDiameter(feret)
+        shape.SetComputeOrientedBoundingBox(True)
+        every = processor_ms(lambda: shape.Execute(volume), runs=3)
+        name = "Feret and oriented box" if feret else "oriented box"
+        rows.append(f"| SimpleITK LabelShapeStatistics, {name} | {every:.0f} | the same |")
+    return rows
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--pyradiomics", metavar="PYTHON")
+    options = parser.parse_args()
+    nodes = list(ideal_nodes(options.count, options.seed))
+    print("| value | method | bias mm | mean abs error px | 99th px | largest px | beyond 1 px | no value |")
+    print("|---|---|---|---|---|---|---|---|")
+    print("\n".join(accuracy_rows(nodes, options.pyradiomics)))
+    print(
+        "\n| true short axis | long: bias mm | MAE px | largest px | short: bias mm | MAE px | largest px |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    print("\n".join(by_size(nodes)))
+    print("\n| 60 nodes in 512x512x40, one core | all, processor ms | one edited node, ms |")
+    print("|---|---|---|")
+    print("\n".join(speed_rows()))
+
+
+if __name__ == "__main__":
+    main()
