@@ -60,6 +60,7 @@ def content():
         "dwi_uid": tree.GetItemUID(tree.GetItemByDataNode(dwi), "DICOM"),
         "study_uid": tree.GetItemUID(study, "DICOM"),
         "study_level": tree.GetItemLevel(study),
+        "owners": [tree.GetItemOwnerPluginName(item) for item in (study, tree.GetItemByDataNode(segmentation))],
     }
 result = []
 for file in sys.argv[1:]:
@@ -160,6 +161,7 @@ def test_scene_opens_with_everything_in_its_place(written):
         ["Patient", "Study", "Lymph nodes"],
     ]
     assert (scene["study_level"], scene["study_uid"]) == ("Study", "1.2.3")
+    assert scene["owners"] == ["Folder", "Segmentations"]  # Slicer's plugins that show the items
     assert scene["series_uid"] == "1.2.3.4"
     assert scene["dwi_uid"] == ""  # derived from the series, not the series
 

@@ -98,3 +98,15 @@ def test_size_classes_are_told_apart_by_every_eye(vision):
 def test_a_node_without_a_class_has_slicers_own_color():
     assert color_of("") == (68, 172, 100)
     assert color_of("target") == SIZE_CLASS_COLORS["target"]
+
+
+def test_slicer_reads_the_terminology_as_lymph_node():
+    """The referee is Slicer's own terminology logic."""
+    import slicer
+    from LymphNodeSegLib.scene.segmentation import LYMPH_NODE_TERMINOLOGY
+
+    logic, entry = slicer.vtkSlicerTerminologiesModuleLogic(), slicer.vtkSlicerTerminologyEntry()
+    assert logic.DeserializeTerminologyEntry(LYMPH_NODE_TERMINOLOGY, entry)
+    category, kind = entry.GetCategoryObject(), entry.GetTypeObject()
+    assert (category.GetCodingSchemeDesignator(), category.GetCodeValue()) == ("SCT", "85756007")
+    assert (kind.GetCodingSchemeDesignator(), kind.GetCodeValue()) == ("SCT", "59441001")

@@ -149,9 +149,9 @@ class Panel:
         return ""
 
     def _show_result(self, nodes: ResultNodes, summary: str) -> None:
-        if self._parameters is not None:
-            self._parameters.segmentation = nodes.segmentation
-            self._parameters.table = nodes.table
+        parameters = self._parameters or self._get_parameter_node()  # another module may be shown by now
+        parameters.segmentation = nodes.segmentation
+        parameters.table = nodes.table
         show_images(slicer.mrmlScene, nodes.t2, nodes.dwi)
         slicer.util.resetSliceViews()
         self._ui.summaryLabel.setText(summary)

@@ -20,12 +20,11 @@ from ..worker_files import write_request
 from .run_state import Outcome, RunState
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2]
-# The folders are arguments: inside the program's text they would need quoting.
-PROGRAM = """import sys
-sys.path.insert(0, sys.argv[1])
-from LymphNodeSegLib.worker import main
-sys.exit(main(sys.argv[2]))
-"""
+# One line, and the folders as arguments: quoting is a launcher's weak spot.
+PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from LymphNodeSegLib.worker import main; sys.exit(main(sys.argv[2]))"
+)
 
 
 def python_executable() -> str:

@@ -34,6 +34,8 @@ def add_study(scene: slicer.vtkMRMLScene, study_uid: str = "") -> int:
     constants = slicer.vtkMRMLSubjectHierarchyConstants
     patient_item = tree.CreateSubjectItem(tree.GetSceneItemID(), PATIENT)
     study_item = tree.CreateStudyItem(patient_item, STUDY)
+    for item in (patient_item, study_item):
+        tree.SetItemOwnerPluginName(item, "Folder")
     if study_uid:
         tree.SetItemUID(study_item, constants.GetDICOMUIDName(), study_uid)
     return study_item
