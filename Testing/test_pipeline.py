@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import resource
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -174,6 +176,38 @@ class TestRealPatient:
         assert lines[-1]["event"] == "result"
         assert lines[-1]["nodes"] == len(patient.json("measurements.json")["nodes"])
 
+    def test_plastimatch_reads_the_same_volumes(self, patient: Run, prostatex: Path, tmp_path: Path) -> None:
+        """An independent reader: each contour's volume within 1 % of the mask's."""
+        if shutil.which("plastimatch") is None:
+            pytest.skip("plastimatch is not installed (Debian package plastimatch)")
+        (series,) = prostatex.glob("*/4.*")
+        command = [
+            "plastimatch",
+            "convert",
+            "--input",
+            patient.out / "rtstruct.dcm",
+            "--referenced-ct",
+            series,
+        ]
+        command += ["--output-prefix", tmp_path / "masks", "--prefix-format", "nrrd"]
+        subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=300)
+        nodes = {node["id"]: node["volume_mm3"] for node in patient.json("measurements.json")["nodes"]}
+        read = {}
+        for path in (tmp_path / "masks").glob("*.nrrd"):
+            mask = sitk.ReadImage(str(path))
+            voxels = np.count_nonzero(sitk.GetArrayViewFromImage(mask))
+            read[path.name[:5]] = voxels * float(np.prod(mask.GetSpacing()))
+        assert read == pytest.approx(nodes, rel=0.01)
+
+    @pytest.mark.parametrize("name", ["rtstruct.dcm", "seg.dcm"])
+    def test_dciodvfy_finds_no_error(self, patient: Run, name: str) -> None:
+        if shutil.which("dciodvfy") is None:
+            pytest.skip("dciodvfy is not installed (Debian package dicom3tools)")
+        answer = subprocess.run(
+            ["dciodvfy", str(patient.out / name)], capture_output=True, text=True, timeout=120
+        )
+        assert [line for line in answer.stderr.splitlines() if line.startswith("Error")] == []
+
     def test_measure_repeats_the_measurements(self, patient: Run) -> None:
         again = lymphnodeseg("measure", patient.out / "segmentation.seg.nrrd", "--json")
         assert again.returncode == 0, again.stderr
@@ -187,6 +221,26 @@ class TestRealPatient:
             result = lymphnodeseg("evaluate", patient.out / other, masks, "--json")
             assert result.returncode == 0, result.stderr
             assert json.loads(result.stdout)["dice"] >= 0.999
+
+
+@pytest.mark.parametrize("stage", ["Reading images", "Registering DWI to T2", "Writing results"])
+def test_cancel_leaves_nothing(prostatex: Path, tmp_path: Path, stage: str) -> None:
+    out = tmp_path / "parent" / "out"
+    arguments = ["segment", "--study", str(prostatex), "--out", str(out), "--progress", "json"]
+    arguments += ["--registration", "rigid"]
+    command = [sys.executable, "-m", "LymphNodeSegLib.cli", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if json.loads(line).get("stage") == stage:
+                process.send_signal(signal.SIGINT)
+                break
+        process.stdout.read()
+        message = process.stderr.read()
+    assert process.returncode == 3, message
+    assert "cancelled" in message
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
