@@ -60,7 +60,7 @@ def content():
         "dwi_uid": tree.GetItemUID(tree.GetItemByDataNode(dwi), "DICOM"),
         "study_uid": tree.GetItemUID(study, "DICOM"),
         "study_level": tree.GetItemLevel(study),
-        "owners": [tree.GetItemOwnerPluginName(item) for item in (study, tree.GetItemByDataNode(segmentation))],
+        "owners": list(map(tree.GetItemOwnerPluginName, (study, tree.GetItemByDataNode(segmentation)))),
     }
 result = []
 for file in sys.argv[1:]:
