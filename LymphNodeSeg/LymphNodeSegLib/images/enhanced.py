@@ -1,13 +1,12 @@
-"""Enhanced multi-frame MR: the frames of one file as slices."""
+"""Enhanced multi-frame MR: the frames of one file as slices. DICOM PS3.3 A.36, C.7.6.16."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any
 
 from . import b_values
-from .headers import FileHeader, Slice, number, numbers, text, texts, whole
+from .headers import FileHeader, Slice, number, numbers, phase_encoding, text, texts, whole
 
 # Philips keeps what classic files have in their root in a private sequence of each frame.
 PHILIPS_FRAME = (0x2005, 0x0F)
@@ -20,93 +19,66 @@ def slices_of(dataset: Any, file: FileHeader) -> tuple[Slice, ...]:
     """
     shared = _first(dataset.get("SharedFunctionalGroupsSequence"))
     frames = list(dataset.get("PerFrameFunctionalGroupsSequence") or ())
-    count = whole(dataset, "NumberOfFrames", len(frames))
-    if not frames or count != len(frames):
+    if not frames or whole(dataset, "NumberOfFrames", len(frames)) != len(frames):
         return (Slice(replace(file, defect="The number of frames and their descriptions disagree.")),)
-    file = _with_timing(file, frames[0], shared)
-    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
-    image_type = texts(dataset, "ImageType")
-    return tuple(
-        _slice(file, number_, frame, shared, rows, columns, image_type)
-        for number_, frame in enumerate(frames)
+    common = Slice(
+        file=_with_timing(file, frames[0], shared),
+        rows=whole(dataset, "Rows"),
+        columns=whole(dataset, "Columns"),
+        image_type=texts(dataset, "ImageType"),
     )
+    return tuple(_slice(common, index, frame, shared) for index, frame in enumerate(frames))
 
 
-def _slice(
-    file: FileHeader,
-    index: int,
-    frame: Any,
-    shared: Any,
-    rows: int,
-    columns: int,
-    image_type: tuple[str, ...],
-) -> Slice:
-    def group(keyword: str) -> Any:
-        return _first(frame.get(keyword)) or _first(shared.get(keyword) if shared is not None else None)
-
-    position = group("PlanePositionSequence")
-    orientation = group("PlaneOrientationSequence")
-    measures = group("PixelMeasuresSequence")
-    transform = group("PixelValueTransformationSequence")
-    diffusion = group("MRDiffusionSequence")
-    content = group("FrameContentSequence")
-    frame_type = group("MRImageFrameTypeSequence")
-    b_value: Optional[float] = None
-    directionality = ""
-    if diffusion is not None:
-        b_value = b_values.clean(number(diffusion, "DiffusionBValue"))
-        named = text(diffusion, "DiffusionDirectionality").upper()
-        directionality = b_values.DIRECTIONALITIES.get(named, "")
-        if named == "NONE" and b_value is None:
-            b_value = 0.0
-    slope = number(transform, "RescaleSlope") if transform is not None else None
-    private = _first(b_values.private_value(frame, PHILIPS_FRAME)) or {}
-    return Slice(
-        file=file,
+def _slice(common: Slice, index: int, frame: Any, shared: Any) -> Slice:
+    transform = _group(frame, shared, "PixelValueTransformationSequence")
+    diffusion = _group(frame, shared, "MRDiffusionSequence")
+    content = _group(frame, shared, "FrameContentSequence")
+    frame_type = texts(_group(frame, shared, "MRImageFrameTypeSequence"), "FrameType")
+    private = _first(b_values.private_value(frame, PHILIPS_FRAME))
+    direction = text(diffusion, "DiffusionDirectionality").upper()
+    b_value = number(diffusion, "DiffusionBValue")
+    if b_value is None and direction == "NONE":
+        b_value = 0.0
+    return replace(
+        common,
         frame=index,
-        rows=rows,
-        columns=columns,
-        position_lps_mm=numbers(position, "ImagePositionPatient", 3) if position is not None else (),
-        orientation_lps=numbers(orientation, "ImageOrientationPatient", 6) if orientation is not None else (),
-        pixel_spacing_mm=numbers(measures, "PixelSpacing", 2) if measures is not None else (),
-        image_type=(texts(frame_type, "FrameType") if frame_type is not None else ()) or image_type,
-        b_value=b_value,
-        directionality=directionality,
-        slope=slope or 1.0,
-        intercept=(number(transform, "RescaleIntercept") if transform is not None else None) or 0.0,
-        scale_slope=b_values.philips_scale_slope(private, file.manufacturer),
+        position_lps_mm=numbers(_group(frame, shared, "PlanePositionSequence"), "ImagePositionPatient", 3),
+        orientation_lps=numbers(
+            _group(frame, shared, "PlaneOrientationSequence"), "ImageOrientationPatient", 6
+        ),
+        pixel_spacing_mm=numbers(_group(frame, shared, "PixelMeasuresSequence"), "PixelSpacing", 2),
+        image_type=frame_type or common.image_type,
+        b_value=b_values.clean(b_value),
+        directionality=b_values.DIRECTIONALITIES.get(direction, ""),
+        slope=number(transform, "RescaleSlope") or 1.0,
+        intercept=number(transform, "RescaleIntercept") or 0.0,
+        scale_slope=b_values.philips_scale_slope(private, common.file.manufacturer),
         instance_number=index + 1,
-        repeat=_repeat(content),
+        repeat=(whole(content, "TemporalPositionIndex"), whole(content, "FrameAcquisitionNumber")),
     )
-
-
-def _repeat(content: Any) -> tuple[int, ...]:
-    if content is None:
-        return (0, 0)
-    return (whole(content, "TemporalPositionIndex"), whole(content, "FrameAcquisitionNumber"))
 
 
 def _with_timing(file: FileHeader, frame: Any, shared: Any) -> FileHeader:
     """Echo and repetition time and phase encoding, which enhanced files keep in functional groups."""
-
-    def group(keyword: str) -> Any:
-        return _first(frame.get(keyword)) or _first(shared.get(keyword) if shared is not None else None)
-
-    timing, echo = group("MRTimingAndRelatedParametersSequence"), group("MREchoSequence")
-    geometry = group("MRFOVGeometrySequence")
-    repetition = number(timing, "RepetitionTime") if timing is not None else None
-    echo_time = number(echo, "EffectiveEchoTime") if echo is not None else None
-    direction = text(geometry, "InPlanePhaseEncodingDirection").upper() if geometry is not None else ""
+    timing = _group(frame, shared, "MRTimingAndRelatedParametersSequence")
+    echo = _group(frame, shared, "MREchoSequence")
+    geometry = _group(frame, shared, "MRFOVGeometrySequence")
     return replace(
         file,
-        repetition_time_ms=repetition or file.repetition_time_ms,
-        echo_time_ms=echo_time if echo_time is not None and math.isfinite(echo_time) else file.echo_time_ms,
-        phase_encoding={"ROW": "ROW", "COLUMN": "COL"}.get(direction, file.phase_encoding),
+        repetition_time_ms=number(timing, "RepetitionTime") or file.repetition_time_ms,
+        echo_time_ms=number(echo, "EffectiveEchoTime") or file.echo_time_ms,
+        phase_encoding=phase_encoding(geometry) or file.phase_encoding,
     )
+
+
+def _group(frame: Any, shared: Any, keyword: str) -> Any:
+    """The one item of a functional group; empty if neither the frame nor the shared groups have it."""
+    return _first(frame.get(keyword)) or _first(shared.get(keyword))
 
 
 def _first(sequence: Any) -> Any:
     try:
-        return sequence[0] if sequence is not None and len(sequence) else None
+        return sequence[0] if sequence is not None and len(sequence) else {}
     except TypeError:
-        return None
+        return {}

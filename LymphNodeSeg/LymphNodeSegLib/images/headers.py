@@ -219,13 +219,14 @@ def file_header(dataset: Any, path: Path, defect: str = "") -> FileHeader:
         echo_time_ms=number(dataset, "EchoTime"),
         repetition_time_ms=number(dataset, "RepetitionTime"),
         inversion_time_ms=number(dataset, "InversionTime"),
-        phase_encoding=_phase_encoding(text(dataset, "InPlanePhaseEncodingDirection").upper()),
+        phase_encoding=phase_encoding(dataset),
         defect=defect,
     )
 
 
-def _phase_encoding(value: str) -> str:
-    """Classic MR writes ROW and COL, enhanced MR writes ROW and COLUMN."""
+def phase_encoding(dataset: Any) -> str:
+    """What classic MR names ROW or COL and enhanced MR names ROW or COLUMN: "ROW", "COL" or empty."""
+    value = text(dataset, "InPlanePhaseEncodingDirection").upper()
     return {"ROW": "ROW", "COL": "COL", "COLUMN": "COL"}.get(value, "")
 
 

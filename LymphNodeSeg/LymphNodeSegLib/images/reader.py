@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from . import b_values, enhanced, mosaic
 from .headers import KEYWORDS, Slice, file_header, plain_slice, text, whole
@@ -13,7 +13,11 @@ PREAMBLE = 128
 MAGIC = b"DICM"
 # A file without preamble begins with group 0002 or 0008, little or big endian.
 FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
-NOT_IMAGES = "It holds no image"
+DIRECTORY_UID = "1.2.840.10008.1.3.10"  # a DICOMDIR
+
+
+class NotDicomError(Exception):
+    """The file is no DICOM image file; it is passed over."""
 
 
 def looks_like_dicom(head: bytes) -> bool:
@@ -33,7 +37,7 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
     """The slices that a file holds; at least one (with its defect) for DICOM without an image.
 
     Raises:
-        NotDicom: the file is something else.
+        NotDicomError: the file is something else.
         Exception: whatever pydicom raises for a broken file; the caller counts it as unreadable.
     """
     import pydicom
@@ -51,13 +55,6 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
         if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == DIRECTORY_UID:
             raise NotDicomError(path.name)
         return _slices(dataset, path, size)
-
-
-class NotDicomError(Exception):
-    """The file is no DICOM image file; it is passed over."""
-
-
-DIRECTORY_UID = "1.2.840.10008.1.3.10"
 
 
 @lru_cache(maxsize=1)
@@ -86,6 +83,8 @@ def _defect(dataset: Any, size: int) -> str:
     if whole(dataset, "SamplesPerPixel", 1) != 1:
         return "It is a color picture."
     frames = max(whole(dataset, "NumberOfFrames", 1), 1)
+    if frames > 1 and "PerFrameFunctionalGroupsSequence" not in dataset:
+        return "It holds several frames and does not say where they lie."
     expected = rows * columns * frames * (whole(dataset, "BitsAllocated", 16) // 8)
     if not _is_compressed(dataset) and size < expected:
         return f"A file is cut off or holds no pixel data ({size} bytes for {expected} bytes of pixels)."
@@ -93,9 +92,7 @@ def _defect(dataset: Any, size: int) -> str:
 
 
 def _is_compressed(dataset: Any) -> bool:
-    from pydicom.uid import UID
-
-    syntax: Optional[UID] = dataset.file_meta.get("TransferSyntaxUID")
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
     if syntax is None:
         return False
     # Deflated files are smaller than their pixels too.

@@ -1,8 +1,7 @@
-"""Every slice of a folder, with what was passed over and why."""
+"""Every slice of a study, from the headers of its files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
@@ -15,25 +14,10 @@ from .sources import WANTED, files_of
 UNPACKING = 0.3
 
 
-@dataclass(frozen=True)
-class Scan:
-    """What a folder holds.
-
-    Attributes:
-        slices: The image planes of all DICOM files.
-        files: Number of files looked at.
-        foreign: Number of files that are no DICOM.
-        unreadable: Number of DICOM files that could not be read.
-    """
-
-    slices: tuple[Slice, ...]
-    files: int
-    foreign: int
-    unreadable: int
-
-
-def scan_folder(folder: Path, progress: Progress) -> Scan:
+def scan_folder(folder: Path, progress: Progress) -> tuple[Slice, ...]:
     """Read the headers of all files of a folder and its subfolders (or a DICOMDIR, or a .zip), in any order.
+
+    Files that are no DICOM are passed over; broken ones too, which a message says.
 
     Raises:
         InputError: there is nothing there, or no DICOM image in it.
@@ -42,14 +26,14 @@ def scan_folder(folder: Path, progress: Progress) -> Scan:
     files = files_of(folder, Part(progress, 0.0, UNPACKING if folder.is_file() else 0.0))
     reading = Part(progress, UNPACKING if folder.is_file() else 0.0, 1.0)
     slices: list[Slice] = []
-    foreign = unreadable = 0
+    unreadable = 0
     with quietly():
         for count, path in enumerate(files):
             reading.fraction(count / len(files))
             try:
                 slices += read_slices(path)
             except NotDicomError:
-                foreign += 1
+                continue
             except Exception:  # pydicom raises nearly anything on a broken file.
                 unreadable += 1
     reading.fraction(1.0)
@@ -62,7 +46,7 @@ def scan_folder(folder: Path, progress: Progress) -> Scan:
         progress.message(f"{files_are} left out.")
     if not slices:
         raise InputError(_nothing(folder, len(files), unreadable))
-    return Scan(tuple(slices), len(files), foreign, unreadable)
+    return tuple(slices)
 
 
 def _nothing(folder: Path, files: int, unreadable: int) -> str:

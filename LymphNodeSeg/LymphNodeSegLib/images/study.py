@@ -29,7 +29,7 @@ def scan_study(folder: Path, progress: Optional[Progress] = None) -> tuple[Serie
         InputError: there is no DICOM image.
         Cancelled: the user asked to stop.
     """
-    return group_into_series(scan_folder(folder, progress or Silent()).slices)
+    return group_into_series(scan_folder(folder, progress or Silent()))
 
 
 def load_study(

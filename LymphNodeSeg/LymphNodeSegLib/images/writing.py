@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def write_colors(colors: np.ndarray, geometry: Geometry, path: Path) -> None:
     _write(image, path)
 
 
-def _write(image: object, path: Path) -> None:
+def _write(image: Any, path: Path) -> None:
     import SimpleITK as sitk
 
     try:
