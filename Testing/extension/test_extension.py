@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = REPOSITORY / "LymphNodeSeg"
-# Needed to build or to test the module, not to run it.
-NOT_PACKAGED = re.compile(r"^(Testing/.*|CMakeLists\.txt|.*/\.git(keep|ignore))$")
 
 
-def listed(variable: str) -> list[str]:
-    text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
-    block = re.search(rf"set\({variable}\s+(.*?)\)", text, re.DOTALL)
-    assert block is not None
-    return block.group(1).split()
+@pytest.fixture(scope="module")
+def packaged_files() -> Any:
+    spec = importlib.util.spec_from_file_location(
+        "packaged_files", Path(__file__).with_name("packaged_files.py")
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def tracked() -> set[str]:
+def test_every_packaged_file_is_in_the_repository_and_every_file_is_packaged(packaged_files):
     if not (REPOSITORY / ".git").exists():
         pytest.skip("not a git checkout")
-    done = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=MODULE, capture_output=True, encoding="utf-8", check=True
-    )
-    return {name for name in done.stdout.split("\0") if name and not NOT_PACKAGED.match(name)}
-
-
-def test_every_packaged_file_is_in_the_repository_and_every_file_is_packaged():
-    names = listed("MODULE_PYTHON_SCRIPTS") + listed("MODULE_PYTHON_RESOURCES")
-    assert sorted(set(names) - tracked()) == [], (
-        "listed in LymphNodeSeg/CMakeLists.txt, but not in the repository"
-    )
-    assert sorted(tracked() - set(names)) == [], (
-        "in the repository, but not listed in LymphNodeSeg/CMakeLists.txt"
-    )
+    names = packaged_files.listed("MODULE_PYTHON_SCRIPTS") + packaged_files.listed("MODULE_PYTHON_RESOURCES")
+    tracked = set(packaged_files.tracked())
+    remedy = "run `python Testing/extension/packaged_files.py` and commit LymphNodeSeg/CMakeLists.txt"
+    assert sorted(set(names) - tracked) == [], f"listed, but not in the repository: {remedy}"
+    assert sorted(tracked - set(names)) == [], f"in the repository, but not listed: {remedy}"
     assert len(names) == len(set(names))
 
 
-def test_python_files_are_scripts_and_all_else_is_a_resource():
-    assert all(name.endswith(".py") for name in listed("MODULE_PYTHON_SCRIPTS"))
-    assert all(name.startswith("Resources/") for name in listed("MODULE_PYTHON_RESOURCES"))
+def test_python_files_are_scripts_and_all_else_is_a_resource(packaged_files):
+    scripts = packaged_files.listed("MODULE_PYTHON_SCRIPTS")
+    assert "LymphNodeSeg.py" in scripts
+    assert all(name.endswith(".py") for name in scripts)
+    resources = packaged_files.listed("MODULE_PYTHON_RESOURCES")
+    assert all(name.startswith("Resources/") for name in resources)
 
 
 # What Slicer's own CMake code would define, reduced to the checks it makes.
