@@ -193,3 +193,13 @@ def test_different_acquisitions_are_not_mixed(maker: Any) -> None:
     dwi(maker, 4, "dwi_navigated_b400", 400.0)
     study = load_study(maker.folder)
     assert [image.acquisition.b_value_s_mm2 for image in study.dwi_series] == [50.0, 800.0]
+
+
+def test_what_was_left_out_is_said(maker: Any) -> None:
+    maker.pair()
+    t2(maker, 3, "t2 with a gap", depths=[0, 4, 8, 16, 20, 24])
+    dwi(maker, 2, b_value=400.0, depths=[0, 4, 8, 16, 20, 24])
+    left = [reason for reason in choice(maker).reasons if reason.startswith("Left out")]
+    assert len(left) == 2
+    assert "'ep2d_diff', DWI: b = 400: 1 slice is missing" in left[0]
+    assert "'t2 with a gap', T2: 1 slice is missing" in left[1]

@@ -76,6 +76,7 @@ def choose_series(series: Sequence[Series], wanted: Optional[Wanted] = None) -> 
         f"T2: {_name(t2)}, as you chose." if wanted.t2 else _t2_reason(t2, t2s),
         _dwi_reason(dwi, volume, series),
         f"ADC: {_name(adc)}." if adc else "ADC: the study has no ADC map that fits the DWI.",
+        *_left_out(series),
     )
     return Choice(t2, dwi, volume.b_value, adc, reasons)
 
@@ -152,6 +153,15 @@ def _t2_reason(t2: Series, others: Sequence[Series]) -> str:
     left = [f"{_name(other)} ({other.plane} {other.kind})" for other in others if other is not t2]
     why = f"the {t2.plane} {t2.kind} series that lies where the DWI lies"
     return f"T2: {_name(t2)}, {why}" + (f"; not {', '.join(left)}." if left else ".")
+
+
+def _left_out(series: Sequence[Series]) -> list[str]:
+    """What would have been a candidate, had it been whole."""
+    return [
+        f"Left out of {_name(one)}, {one.kind}: {one.problem}"
+        for one in series
+        if one.role in (T2, DWI, ADC) and one.problem
+    ]
 
 
 def _dwi_reason(dwi: Series, volume: Volume, series: Sequence[Series]) -> str:
