@@ -94,11 +94,12 @@ def _picture(node: Optional[Node], nodes: Sequence[Node], pane: strips.Pane) -> 
 
 def _article(verdict: str, prior: Optional[Node], current: Optional[Node], drawn: str) -> str:
     names = " → ".join(text(node.id) if node is not None else DASH for node in (prior, current))
-    sizes = " → ".join(_size(node) for node in (prior, current) if node is not None)
+    sizes = " →<br>".join(_size(node) for node in (prior, current) if node is not None)
     identifier = f' id="{text(current.id)}"' if current is not None else ""
     return (
-        f'<article class="strip"{identifier}><header><h3>{names}</h3><p><strong>{text(verdict)}</strong> · '
-        f'{sizes}</p></header><div class="panes two">{drawn}</div></article>'
+        f'<article class="strip"{identifier}><header><h3>{names}</h3>'
+        f'<ul class="facts"><li><strong>{text(verdict)}</strong></li><li>{sizes}</li></ul></header>'
+        f'<div class="panes two">{drawn}</div></article>'
     )
 
 

@@ -18,33 +18,47 @@ NAMES = ("Sagittal", "Coronal", "Axial")
 PIXELS_ACROSS = 1000
 """Of all maps side by side."""
 PERCENT = (1.0, 99.7)
+HIGHEST_SHARE = 0.75
+"""How high the maps may be, as a share of their width."""
 BRIGHTNESS = 0.8
 """Of the background, so that the nodes stand out."""
 
 
 def node_maps(nodes: Sequence[Node], t2: Image, classes_shown: bool, legend: str) -> str:
-    """The three maps, as HTML: coronal over sagittal at the left, axial at the right.
+    """The three maps, as HTML.
 
     Args:
         nodes: The nodes to draw.
         t2: Its mean along each projection is the background.
         classes_shown: Whether nodes have the color of their size class.
-        legend: HTML that goes below the coronal and sagittal maps.
+        legend: HTML that goes where there is room below the maps.
     """
     views = [View.along(t2.geometry, nearest_axis(t2.geometry, axis)) for axis in (SAGITTAL, CORONAL, AXIAL)]
-    left_mm = max(views[SAGITTAL].frame.width_mm, views[CORONAL].frame.width_mm)
-    right_mm = views[AXIAL].frame.width_mm
-    scale = PIXELS_ACROSS / (left_mm + right_mm)
-    lettering = Lettering((left_mm + right_mm) / 80, 50)
-    drawn = [
-        f'<div style="width:{100 * one.frame.width_mm / (right_mm if axis == AXIAL else left_mm):.2f}%">'
-        f"{_map(nodes, t2, one, NAMES[axis], scale, lettering, classes_shown)}</div>"
-        for axis, one in enumerate(views)
-    ]
-    return (
-        f'<div class="maps"><div style="flex:{left_mm:.1f}">{drawn[CORONAL]}{drawn[SAGITTAL]}{legend}</div>'
-        f'<div style="flex:{right_mm:.1f}">{drawn[AXIAL]}</div></div>'
-    )
+    columns = _columns([one.frame for one in views])
+    widths_mm = [max(views[axis].frame.width_mm for axis in column) for column in columns]
+    pixels_per_mm = PIXELS_ACROSS / sum(widths_mm)
+    lettering = Lettering(sum(widths_mm) / 80, 50)
+    drawn: list[str] = []
+    for column, width_mm in zip(columns, widths_mm):
+        maps = "".join(
+            f'<div style="width:{100 * views[axis].frame.width_mm / width_mm:.2f}%">'
+            f"{_map(nodes, t2, views[axis], NAMES[axis], pixels_per_mm, lettering, classes_shown)}</div>"
+            for axis in column
+        )
+        drawn.append(f'<div style="flex:{width_mm:.1f}">{maps}')
+    if len(columns) == 2:  # there is room below the first column
+        drawn[0] += legend
+        legend = ""
+    return f'<div class="maps">{"</div>".join(drawn)}</div></div>{legend}'
+
+
+def _columns(frames: Sequence[Box]) -> list[list[int]]:
+    """Coronal over sagittal beside axial; or all beside each other, where that would be too high."""
+    stacked_mm = max(frames[CORONAL].height_mm + frames[SAGITTAL].height_mm, frames[AXIAL].height_mm)
+    across_mm = max(frames[CORONAL].width_mm, frames[SAGITTAL].width_mm) + frames[AXIAL].width_mm
+    if stacked_mm <= HIGHEST_SHARE * across_mm:
+        return [[CORONAL, SAGITTAL], [AXIAL]]
+    return [[SAGITTAL], [CORONAL], [AXIAL]]
 
 
 def nearest_axis(geometry: Geometry, patient_axis: int) -> int:

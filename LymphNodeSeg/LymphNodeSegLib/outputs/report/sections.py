@@ -20,7 +20,7 @@ from .view import direction_letters
 
 DECISIONS = {
     "improved": "Registration improved the match.",
-    "kept": "The images matched from the start, and nothing was moved.",
+    "kept": "Nothing was moved.",
     "rejected": "Registration did not improve the match and was dropped.",
 }
 SUGGESTED = "<small>suggested</small>"
@@ -146,7 +146,8 @@ def _strip(node: Node, nodes: Sequence[Node], shown_on: Sequence[node_strips.Pan
         _place(node) if aids else "",
         text(node.size_class) if aids else "",
     ]
-    heading = f"<h3>{_chip(_class(node, aids))}{text(node.id)}</h3><p>{joined(facts, ' · ')}</p>"
+    lines = "".join(f"<li>{fact}</li>" for fact in facts if fact)
+    heading = f'<h3>{_chip(_class(node, aids))}{text(node.id)}</h3><ul class="facts">{lines}</ul>'
     return (
         f'<article class="strip" id="{text(node.id)}"><header>{heading}</header>'
         f"{node_strips.strip(node, nodes, shown_on, aids)}{items(node.notes, 'notes')}</article>"
