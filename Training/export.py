@@ -45,12 +45,13 @@ def export_model(checkpoint: Path, out: Path, scores: Optional[Path] = None, lis
     network = for_inference(learner.network)
     training, validation = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
     logits, nodes = held_out_logits(network, validation[:CALIBRATION_CASES], config)
-    temperature = fitted_temperature(logits, nodes)
+    temperature, offset = fitted_scaling(logits, nodes)
     card = {
         "name": config.export.name,
         "notice": config.export.notice,
         "preprocessing": config.preprocessing.as_dict(),
         "temperature": round(temperature, 4),
+        "offset": round(offset, 4),
         "stride": 2 ** (config.network.depth - 1),
         "network": {"architecture": "ERU-Net", **config.as_dict()["network"]},
         "training": {
@@ -63,8 +64,8 @@ def export_model(checkpoint: Path, out: Path, scores: Optional[Path] = None, lis
         },
         "calibration": {
             "cases": min(len(validation), CALIBRATION_CASES),
-            "before": reliability(logits, nodes, 1.0),
-            "after": reliability(logits, nodes, temperature),
+            "before": reliability(logits, nodes, 1.0, 0.0),
+            "after": reliability(logits, nodes, temperature, offset),
         },
         "scores": json.loads(scores.read_text(encoding="utf-8")) if scores else {},
     }
@@ -90,21 +91,32 @@ def held_out_logits(network: nn.Module, cases: list[Case], config: Config) -> tu
     return torch.cat(logits), torch.cat(nodes)
 
 
-def fitted_temperature(logits: Tensor, nodes: Tensor) -> float:
-    """The temperature of the smallest cross entropy (Guo C et al., ICML 2017)."""
-    candidates = torch.exp(torch.linspace(-1.5, 1.5, 61)).tolist()
-    losses = [
-        nn.functional.binary_cross_entropy_with_logits(logits / one, nodes).item() for one in candidates
-    ]
-    return float(candidates[int(np.argmin(losses))])
+def fitted_scaling(logits: Tensor, nodes: Tensor) -> tuple[float, float]:
+    """Temperature and offset of the smallest cross entropy (Platt scaling; Guo C et al., ICML 2017).
+
+    The offset makes up for training on crops that show more nodes than whole slices do.
+    """
+    scaling = torch.tensor([1.0, 0.0], requires_grad=True)  # 1 / temperature, offset
+    optimizer = torch.optim.LBFGS([scaling], max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        scaled = logits * scaling[0] + scaling[1]
+        loss = nn.functional.binary_cross_entropy_with_logits(scaled, nodes)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    inverse, offset = scaling.detach().tolist()
+    return 1.0 / max(inverse, 0.05), offset
 
 
-def reliability(logits: Tensor, nodes: Tensor, temperature: float) -> dict[str, Any]:
+def reliability(logits: Tensor, nodes: Tensor, temperature: float, offset: float) -> dict[str, Any]:
     """Reliability curve and expected calibration error of the pixels with a probability of 1 % or more.
 
     Nearly all pixels are background that nobody doubts: with them, any network would look calibrated.
     """
-    probability = torch.sigmoid(logits / temperature)
+    probability = torch.sigmoid(logits / temperature + offset)
     doubtful = probability >= 0.01
     probability, truth = probability[doubtful], nodes[doubtful]
     bins = (probability * BINS).long().clamp(max=BINS - 1)

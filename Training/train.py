@@ -37,7 +37,9 @@ def run_training(
     if start_from:
         learner.load_state_dict(read_checkpoint(start_from)["state_dict"])
     schedule = config.schedule
-    checkpoints = ModelCheckpoint(dirpath=out, filename="{step}", save_last=True, every_n_epochs=1)
+    checkpoints = ModelCheckpoint(
+        dirpath=out, filename="{step}", save_last=True, every_n_epochs=1, save_on_train_epoch_end=True
+    )
     trainer = lightning.Trainer(
         max_steps=schedule.steps,
         precision=precision_of(config),  # type: ignore[arg-type]

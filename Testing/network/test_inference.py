@@ -195,6 +195,17 @@ def test_temperature_softens_and_keeps_the_decision() -> None:
     assert ((soft > 0.5) == (sharp > 0.5)).mean() > 0.999
 
 
+def test_offset_makes_the_network_less_sure() -> None:
+    t2, dwi = study(Geometry((90, 90, 3), spacing_mm=(0.8, 0.8, 4.0)), (45.0, 45.0, 1.0), 8.0)
+    known = np.ones(t2.array.shape, dtype=bool)
+    even = Model(BrightDwi(), Preprocessing(), 16, 10.0, 0.0)
+    doubting = Model(BrightDwi(), Preprocessing(), 16, 10.0, -2.0)
+    before, after = (segment_image(t2, dwi, known, one).array for one in (even, doubting))
+    assert after.sum() < before.sum()
+    inside = (before > 0.01) & (before < 0.99)
+    assert (after[inside] < before[inside]).all()
+
+
 def test_a_device_that_is_not_there() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="not available"):

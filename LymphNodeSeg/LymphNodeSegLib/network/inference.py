@@ -88,7 +88,9 @@ def segment_image(
     with torch.inference_mode():
         prepared = prepare(t2, dwi, known, model)
         logits = forward(prepared.slices, model.network, device, progress)
-        probability = restore(torch.sigmoid(logits / model.temperature), prepared, t2.array.shape)
+        probability = restore(
+            torch.sigmoid(logits / model.temperature + model.offset), prepared, t2.array.shape
+        )
     progress.fraction(1.0)
     return t2.with_array(probability.numpy())
 

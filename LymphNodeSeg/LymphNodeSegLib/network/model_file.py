@@ -51,7 +51,8 @@ class Model:
         network: Slices [N, channels, H, W] to logits [N, 1, H, W]; float32, on the CPU.
         preprocessing: What it wants as input.
         stride: H and W are multiples of this.
-        temperature: Logits are divided by this to make calibrated probabilities.
+        temperature: Logits are divided by this, and then
+        offset: this is added, to make calibrated probabilities (Platt scaling).
         name: Its name.
         notice: One line that every result made with it shows.
         sha256: Hash of the file.
@@ -62,6 +63,7 @@ class Model:
     preprocessing: Preprocessing
     stride: int = 1
     temperature: float = 1.0
+    offset: float = 0.0
     name: str = ""
     notice: str = ""
     sha256: str = ""
@@ -144,6 +146,7 @@ def _read(path: Path, content_hash: str) -> Model:
             Preprocessing(**card["preprocessing"]),
             int(card["stride"]),
             float(card["temperature"]),
+            float(card.get("offset", 0.0)),
             str(card["name"]),
             str(card["notice"]),
             content_hash,
