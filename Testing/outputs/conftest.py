@@ -103,3 +103,14 @@ def patient(prostatex: Path) -> Case:
     folder = next(prostatex.glob("*/*t2tsetra*"))
     t2 = read_image(folder, "T2")
     return Case(t2, ellipsoids(t2.geometry, 10.0))
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """The T2 of a phantom study and its true nodes."""
+    from LymphNodeSegLib.phantom import make_phantom, write_dicom
+
+    made = make_phantom(3)
+    folder = tmp_path_factory.mktemp("phantom") / "out"
+    write_dicom(made, folder)
+    return Case(read_image(folder / "study", "T2"), made.labels.astype(np.uint16))

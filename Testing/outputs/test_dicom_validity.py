@@ -30,7 +30,7 @@ def write_all(case, folder: Path) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("name", ["synthetic", "multi_frame", "patient"])
+@pytest.mark.parametrize("name", ["synthetic", "multi_frame", "phantom", "patient"])
 def test_nothing_to_complain_of(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, dciodvfy: Callable, dcentvfy: Callable
 ) -> None:

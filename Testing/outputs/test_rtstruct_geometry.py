@@ -61,10 +61,17 @@ def test_the_order_of_the_files_does_not_matter(tmp_path: Path, plastimatch: str
     assert_equal(read_by_plastimatch(tmp_path / "rtstruct.dcm", tmp_path / "t2", t2.geometry), labels)
 
 
-def test_plastimatch_reads_back_the_real_patient(patient, tmp_path: Path, plastimatch: str) -> None:
-    write_rtstruct(patient.labels, patient.nodes, patient.files, tmp_path / "rtstruct.dcm")
-    read = read_by_plastimatch(tmp_path / "rtstruct.dcm", patient.files[0].parent, patient.t2.geometry)
-    assert_equal(read, patient.labels)
+@pytest.mark.parametrize("name", ["patient", "phantom"])
+def test_plastimatch_reads_back_whole_studies(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path, plastimatch: str
+) -> None:
+    case = request.getfixturevalue(name)
+    write_rtstruct(case.labels, case.nodes, case.files, tmp_path / "rtstruct.dcm")
+    series = tmp_path / "series"
+    series.mkdir()
+    for file in case.files:
+        (series / file.name).symlink_to(file)
+    assert_equal(read_by_plastimatch(tmp_path / "rtstruct.dcm", series, case.t2.geometry), case.labels)
 
 
 @pytest.mark.parametrize("grid", ["sagittal, pixels 0.9x0.6", "oblique, pixels 0.6x0.9"])
