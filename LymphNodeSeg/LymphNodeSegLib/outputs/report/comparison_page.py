@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-from ...images.image import Image
+import numpy as np
+
+from ...images.image import Geometry, Image
 from ...nodes.followup import Comparison
 from ...nodes.node import Node
 from . import follow_up, strips, view
+from .drawing import RAS_TO_LPS
 from .markup import DASH, items, number, section, text
 from .page import write_page
+
+if TYPE_CHECKING:
+    import SimpleITK
 
 NOTICE_OF_MATCHES = "Matches and changes are suggestions: check each on the images."
 
@@ -31,18 +37,21 @@ def write_comparison_page(
     Raises:
         OSError: the file could not be written.
     """
-    pairs: list[tuple[str, Optional[Node], Optional[Node]]] = [
-        *((change.verdict, change.prior, change.current) for change in comparison.matched),
-        *(("new", None, node) for node in comparison.new),
-        *(("vanished", node, None) for node in comparison.vanished),
+    then = _Study(_pane(prior_t2, "Prior T2"), prior_t2.geometry, _all(comparison, "prior"))
+    now = _Study(_pane(current_t2, "Current T2"), current_t2.geometry, _all(comparison, "current"))
+    to_prior = comparison.alignment.transform
+    to_current = to_prior.GetInverse()
+    articles = [
+        _article(change.verdict, change.prior, change.current, then.on(change.prior) + now.on(change.current))
+        for change in comparison.matched
     ]
-    prior_pane, current_pane = _pane(prior_t2, "Prior T2"), _pane(current_t2, "Current T2")
-    prior_nodes = [node for _, node, _ in pairs if node is not None]
-    current_nodes = [node for _, _, node in pairs if node is not None]
-    articles = []
-    for verdict, prior, current in pairs:
-        drawn = _picture(prior, prior_nodes, prior_pane) + _picture(current, current_nodes, current_pane)
-        articles.append(_article(verdict, prior, current, drawn))
+    articles += [
+        _article("new", None, one, then.without(one, to_prior) + now.on(one)) for one in comparison.new
+    ]
+    articles += [
+        _article("vanished", one, None, then.on(one) + now.without(one, to_current))
+        for one in comparison.vanished
+    ]
     values = rows_of(comparison)
     head = f"<h1>{text(follow_up.counted(values))}</h1>"
     parts = [
@@ -79,17 +88,35 @@ def _row(status: str, prior: Optional[Node], current: Optional[Node]) -> dict[st
     }
 
 
+@dataclass(frozen=True)
+class _Study:
+    """One of the two studies, ready to be drawn."""
+
+    pane: strips.Pane
+    geometry: Geometry
+    nodes: tuple[Node, ...]
+
+    def on(self, node: Node) -> str:
+        """A node of this study."""
+        return strips.pictures(node, self.nodes, [self.pane], classes_shown=False)
+
+    def without(self, node: Node, transform: SimpleITK.Transform) -> str:
+        """The place of a node of the other study; the transform leads from there to here."""
+        center_lps_mm = np.array(node.centroid_ras_mm) * RAS_TO_LPS
+        here = np.array(transform.TransformPoint(center_lps_mm.tolist()))
+        drawn = strips.place(here, self.nodes, self.geometry, self.pane, classes_shown=False)
+        return drawn or '<div class="absent">outside the field of view</div>'
+
+
+def _all(comparison: Comparison, when: str) -> tuple[Node, ...]:
+    alone = comparison.new if when == "current" else comparison.vanished
+    return (*(getattr(change, when) for change in comparison.matched), *alone)
+
+
 def _pane(t2: Image, name: str) -> strips.Pane:
     return strips.Pane(
         name, view.gray_levels(t2.array, *view.window(t2.array, *strips.T2_PERCENT)), with_axes=True
     )
-
-
-def _picture(node: Optional[Node], nodes: Sequence[Node], pane: strips.Pane) -> str:
-    """A node on its T2, or its empty place in the row."""
-    if node is None:
-        return '<div class="absent">no such node</div>'
-    return strips.pictures(node, nodes, [pane], classes_shown=False)
 
 
 def _article(verdict: str, prior: Optional[Node], current: Optional[Node], drawn: str) -> str:

@@ -8,7 +8,7 @@ from typing import Optional
 
 import numpy as np
 
-from ...images.image import Image
+from ...images.image import Geometry, Image
 from ...nodes.node import Node
 from ...registration.result import Registration
 from . import drawing, view
@@ -75,26 +75,58 @@ def pictures(node: Node, nodes: Sequence[Node], shown_on: Iterable[Pane], classe
     plane = View.along(node.mask.geometry)
     index = shown_slice(node)
     box = _field_of_view(plane, node, index)
-    seen = [other for other in nodes if other is not node and _meets(plane, other, index, box)]
-    seen.append(node)
+    axes = drawing.axis_line(plane, node.long_axis, "long")
+    axes += drawing.axis_line(plane, node.short_axis, "short")
+    lines = _outlines(plane, index, box, nodes, node, classes_shown)
+    return "".join(
+        _picture(plane, index, box, pane, lines + axes if pane.with_axes else lines, f"{node.id} outlined")
+        for pane in shown_on
+    )
+
+
+def place(
+    center_lps_mm: np.ndarray, nodes: Sequence[Node], geometry: Geometry, shown_on: Pane, classes_shown: bool
+) -> str:
+    """The picture of a place where no node was found, as SVG; empty outside the grid.
+
+    Args:
+        center_lps_mm: The place, (3,).
+        nodes: The nodes around it.
+        geometry: The grid of the pane.
+        shown_on: The pane.
+        classes_shown: Whether outlines have the color of their size class.
+    """
+    center_ijk = geometry.ijk_from_lps(center_lps_mm)
+    if np.any(center_ijk < -0.5) or np.any(center_ijk > np.array(geometry.size_ijk) - 0.5):
+        return ""
+    plane = View.along(geometry)
+    index = min(max(round(float(center_ijk[2])), 0), geometry.size_ijk[2] - 1)
+    x, y = plane.position_mm(center_ijk)
+    half = FIELD_OF_VIEW_MM / 2
+    box = Box(float(x) - half, float(y) - half, 2 * half, 2 * half)
+    lines = _outlines(plane, index, box, nodes, None, classes_shown)
+    return _picture(plane, index, box, shown_on, lines, "No node at the same place")
+
+
+def _picture(plane: View, index: int, box: Box, pane: Pane, lines: str, what: str) -> str:
+    uri = view.jpeg(plane.slice_of(pane.volume, index), plane.pixel_mm, box, PIXELS_ACROSS / box.width_mm)
+    label = f"{what} on {pane.name}, slice {index + 1}"
+    return drawing.picture(uri, box, plane, Lettering(0.05 * box.width_mm, 10), label, lines, pane.name)
+
+
+def _outlines(
+    plane: View, index: int, box: Box, nodes: Sequence[Node], own: Optional[Node], classes_shown: bool
+) -> str:
+    """The nodes that lie in a part of a slice, the own one on top."""
+    seen = [other for other in nodes if other is not own and _meets(plane, other, index, box)]
+    seen += [own] if own is not None else []
     paths = drawing.outline_paths(
         plane, [_mask_plane(one, index) for one in seen], [one.mask.start_ijk for one in seen]
     )
-    outlines = "".join(
-        drawing.outline(path, f"{'own' if one is node else 'other'} {drawing.class_name(one, classes_shown)}")
+    return "".join(
+        drawing.outline(path, f"{'own' if one is own else 'other'} {drawing.class_name(one, classes_shown)}")
         for one, path in zip(seen, paths)
     )
-    axes = drawing.axis_line(plane, node.long_axis, "long") + drawing.axis_line(
-        plane, node.short_axis, "short"
-    )
-    lettering = Lettering(0.05 * box.width_mm, 10)
-    drawn = []
-    for pane in shown_on:
-        uri = view.jpeg(plane.slice_of(pane.volume, index), plane.pixel_mm, box, PIXELS_ACROSS / box.width_mm)
-        marks = outlines + axes if pane.with_axes else outlines
-        label = f"{node.id} outlined on {pane.name}, slice {index + 1}"
-        drawn.append(drawing.picture(uri, box, plane, lettering, label, marks, pane.name))
-    return "".join(drawn)
 
 
 def shown_slice(node: Node) -> int:
