@@ -195,6 +195,16 @@ def test_different_acquisitions_are_not_mixed(maker: Any) -> None:
     assert [image.acquisition.b_value_s_mm2 for image in study.dwi_series] == [50.0, 800.0]
 
 
+def test_b_values_on_another_grid_are_left_out(maker: Any) -> None:
+    t2(maker, 1)
+    dwi(maker, 2, b_value=50.0, slices=5)
+    dwi(maker, 2, b_value=400.0)
+    dwi(maker, 2, b_value=800.0)
+    study = load_study(maker.folder)
+    assert [image.acquisition.b_value_s_mm2 for image in study.dwi_series] == [400.0, 800.0]
+    assert any(image is study.dwi for image in study.dwi_series)
+
+
 def test_what_was_left_out_is_said(maker: Any) -> None:
     maker.pair()
     t2(maker, 3, "t2 with a gap", depths=[0, 4, 8, 16, 20, 24])

@@ -118,6 +118,11 @@ def test_a_copied_file_is_no_double_slice(maker: Any) -> None:
     assert np.array_equal(load_series(only(maker.folder)).array, stored)
 
 
+def test_one_uid_for_all_images(maker: Any) -> None:
+    stored = maker.series(3, "t2_tse", SOPInstanceUID="1.2.3")
+    assert np.array_equal(load_series(only(maker.folder)).array, stored)
+
+
 def test_all_slices_twice(maker: Any) -> None:
     for _ in range(2):
         maker.series(3, "t2_tse")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 from .checks import overlap
 from .roles import DWI
@@ -89,12 +89,17 @@ def _extent_mm3(series: Series) -> float:
     return float(f"{geometry.voxel_volume_mm3 * math.prod(geometry.size_ijk):.1e}")
 
 
-def dwi_family(chosen: Series, series: Sequence[Series]) -> list[tuple[Series, Volume]]:
+def dwi_family(
+    chosen: Series, b_value: Optional[float], series: Sequence[Series]
+) -> list[tuple[Series, Volume]]:
     """Every measured b-value of the acquisition that a DWI belongs to, lowest first, with `chosen`'s own.
 
     Some de-identifiers and scanners store each b-value as a series of its own: those on the same grid
     and of the same name, but for the b-value in it, belong together.
     """
+    grid = next((volume.stack.geometry for volume in chosen.usable if volume.b_value == b_value), None)
+    if grid is None:
+        return []
     members = [chosen] + [
         one
         for one in series
@@ -103,15 +108,13 @@ def dwi_family(chosen: Series, series: Sequence[Series]) -> list[tuple[Series, V
     found: dict[float, tuple[Series, Volume]] = {}
     for member in members:
         for volume in member.usable:
-            if volume.b_value is not None:
+            there = volume.stack.geometry
+            if volume.b_value is not None and there is not None and there.is_close(grid, SAME_GRID_MM):
                 found.setdefault(round(volume.b_value), (member, volume))
     return [found[b_value] for b_value in sorted(found)]
 
 
 def _same_acquisition(one: Series, other: Series) -> bool:
-    a, b = one.geometry, other.geometry
-    if a is None or b is None or not a.is_close(b, SAME_GRID_MM):
-        return False
     return (
         one.first.file.study_uid == other.first.file.study_uid
         and _same_frame(one, other)

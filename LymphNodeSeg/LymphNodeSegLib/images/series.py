@@ -98,16 +98,20 @@ def group_into_series(slices: Iterable[Slice]) -> tuple[Series, ...]:
 
 
 def _without_copies(slices: Iterable[Slice]) -> list[Slice]:
-    """The same instance stored twice (a copy of a file) counts once."""
-    seen: set[tuple[str, int, Optional[tuple[int, int]]]] = set()
-    kept = []
-    for piece in slices:
-        key = (piece.file.sop_instance_uid, piece.frame, piece.tile_origin)
-        if piece.file.sop_instance_uid and key in seen:
-            continue
-        seen.add(key)
-        kept.append(piece)
-    return kept
+    """The same instance stored twice (a copy of a file) counts once.
+
+    Some de-identifiers give one UID to all images, so that alone makes no copy.
+    """
+    kept = {
+        (
+            piece.file.sop_instance_uid or piece.file.path,
+            piece.frame,
+            piece.position_lps_mm,
+            piece.b_value,
+        ): piece
+        for piece in slices
+    }
+    return list(kept.values())
 
 
 def _series_of(slices: Sequence[Slice]) -> list[Series]:

@@ -69,7 +69,7 @@ def load_choice(choice: Choice, series: Sequence[Series], progress: Optional[Pro
 def _load_dwi(
     chosen: Series, b_value: Optional[float], series: Sequence[Series], progress: Progress
 ) -> tuple[Image, tuple[Image, ...]]:
-    family = dwi_family(chosen, series)
+    family = dwi_family(chosen, b_value, series)
     images = []
     dwi: Optional[Image] = None
     for count, (member, volume) in enumerate(family):
