@@ -27,8 +27,9 @@ def write_dicom_seg(
     reference_files: Sequence[Path],
     path: Path,
     edited_ids: Collection[str] = frozenset(),
+    label_map: bool = False,
 ) -> None:
-    """Write a binary segmentation, one segment a node, that refers to the original T2 series.
+    """Write a segmentation, one segment a node, that refers to the original T2 series.
 
     Args:
         labels: One label a node, on the grid of the T2.
@@ -36,6 +37,8 @@ def write_dicom_seg(
         reference_files: The DICOM files of the original T2 series (`Image.acquisition.source_files`).
         path: Where to write; an old file is replaced only when the new one is complete.
         edited_ids: Ids of nodes that a reader has changed; their segments are SEMIAUTOMATIC.
+        label_map: Write a Label Map Segmentation (of 2024: smaller, but few programs read it) rather than
+            a binary one.
 
     Raises:
         InputError: there is no node (the standard allows no empty segmentation), the reference series does
@@ -46,7 +49,7 @@ def write_dicom_seg(
     reference = read_reference(reference_files, labels.geometry)
     with dicom_common.quiet():
         with refused_by_highdicom("SEG"):
-            dataset = _segmentation(labels, nodes, reference, edited_ids)
+            dataset = _segmentation(labels, nodes, reference, edited_ids, label_map)
         dicom_common.carry_over(dataset, reference.header)
         dicom_common.save(dataset, path)
 
@@ -81,11 +84,16 @@ def refused_by_highdicom(what: str) -> Iterator[None]:
 
 
 def _segmentation(
-    labels: Image, nodes: Sequence[Node], reference: Reference, edited_ids: Collection[str]
+    labels: Image,
+    nodes: Sequence[Node],
+    reference: Reference,
+    edited_ids: Collection[str],
+    label_map: bool,
 ) -> Dataset:
     import highdicom as hd
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+    kinds = hd.seg.SegmentationTypeValues
     uids = dicom_common.tracking_uids(labels, nodes, reference.header.SeriesInstanceUID)
     descriptions = [
         _description(number, node, uids[node.id], node.id in edited_ids)
@@ -94,7 +102,7 @@ def _segmentation(
     return hd.seg.Segmentation(
         source_images=_sources(reference),
         pixel_array=_frames(labels, nodes, reference),
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segmentation_type=kinds.LABELMAP if label_map else kinds.BINARY,
         segment_descriptions=descriptions,
         series_instance_uid=generate_uid(prefix=None),
         series_number=dicom_common.SERIES_NUMBERS["SEG"],

@@ -42,7 +42,7 @@ def write_structured_report(
         nodes: The nodes; `Node.label` names each one's voxels.
         reference_files: The DICOM files of the original T2 series (`Image.acquisition.source_files`).
         path: Where to write; an old file is replaced only when the new one is complete.
-        seg_path: The SEG of the same nodes in the same order; the groups then refer to its segments
+        seg_path: The binary SEG of the same nodes in the same order; the groups then refer to its segments
             (TID 1411). Without it, to the images that show the node and the lines measured on them
             (TID 1501).
 
@@ -70,6 +70,10 @@ def _read_seg(path: Path, nodes: Sequence[Node]) -> Any:
         ids = [str(item.get("TrackingID")) for item in segmentation.SegmentSequence]
     except Exception as error:
         raise InputError(f"{path.name} cannot be read as a DICOM SEG: write it anew.") from error
+    if segmentation.segmentation_type != hd.seg.SegmentationTypeValues.BINARY:
+        raise InputError(
+            f"{path.name} is no binary SEG, which readers of reports do not know yet: write it anew."
+        )
     if ids != [node.id for node in nodes]:
         raise InputError(f"{path.name} holds other nodes than those measured: write it anew.")
     return segmentation
@@ -129,13 +133,18 @@ def _groups(
             # TID 1411 allows no coordinates: there the segment says where the node is.
             "measurements": _measurements(node, reference if segmentation is None else None),
         }
+        slices = range(start_ijk[2], start_ijk[2] + len(block))
         if segmentation is not None:
-            segment = hd.sr.ReferencedSegment.from_segmentation(segmentation, number)
+            segment = hd.sr.ReferencedSegment(
+                segmentation.SOPClassUID,
+                segmentation.SOPInstanceUID,
+                number,
+                source_images=[_source_image(hd.sr.SourceImageForSegmentation, reference, k) for k in slices],
+            )
             groups.append(
                 hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **common)
             )
         else:
-            slices = range(start_ijk[2], start_ijk[2] + len(block))
             images = [_source_image(hd.sr.SourceImageForMeasurementGroup, reference, k) for k in slices]
             groups.append(hd.sr.MeasurementsAndQualitativeEvaluations(source_images=images, **common))
     return groups
