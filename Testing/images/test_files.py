@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import SimpleITK as sitk
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.checks import check_pair
 from LymphNodeSegLib.images.files import read_image
-from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.images.image import Acquisition, Geometry, Image
 from LymphNodeSegLib.images.study import load_pair, load_study, scan_study
 
 OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, -1.0)  # left-handed too
@@ -207,6 +208,22 @@ def test_pairs() -> None:
     assert "50 % of the T2" in warning
     with pytest.raises(InputError, match="ADC map is the same"):
         check_pair(t2, image_at(0.0, 1), image_at(0.0, 1))
+
+
+def test_pairs_of_other_frames_and_studies() -> None:
+    def image(seed: int, **known: str) -> Image:
+        return replace(image_at(0.0, seed), acquisition=Acquisition(**known))
+
+    def warnings(t2: dict[str, str], dwi: dict[str, str]) -> tuple[str, ...]:
+        return check_pair(image(0, **t2), image(1, **dwi))
+
+    here = {"study_uid": "1", "frame_of_reference_uid": "2"}
+    assert warnings(here, here) == ()
+    assert warnings(here, {}) == ()  # a file that does not say
+    (frame,) = warnings(here, {**here, "frame_of_reference_uid": "3"})
+    assert "frames of reference" in frame
+    (study,) = warnings(here, {**here, "study_uid": "3"})
+    assert "different studies" in study
 
 
 def test_named_files_become_a_study(tmp_path: Path) -> None:
