@@ -232,3 +232,12 @@ def test_sixty_nodes_stay_small(builder, page) -> None:
 def test_without_adc(case, page, adc: bool) -> None:
     registration = case.registration if adc else replace(case.registration, adc=None)
     assert (" on ADC" in page(case.report(registration=registration))) is adc
+
+
+def test_images_without_contrast(case, page) -> None:
+    flat = case.t2.with_array(np.zeros_like(case.t2.array))
+    holes = case.t2.with_array(np.full_like(case.t2.array, np.nan))
+    nowhere = np.zeros_like(case.registration.known)
+    for image in (flat, holes):
+        registration = replace(case.registration, dwi=image, dwi_unregistered=image, adc=image, known=nowhere)
+        assert "2 lymph nodes" in Checker(page(case.report(t2=image, registration=registration))).text
