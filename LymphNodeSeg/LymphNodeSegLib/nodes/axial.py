@@ -9,13 +9,13 @@ import numpy as np
 
 from ..images.image import Geometry
 from .axes import DIRECTIONS, Axes, axes_of_outlines, in_slices, planar_axes
+from .interpolation import PAD, signed_distance
 from .surface import cut, smooth_surface, widths_of_cuts
 
 EXACTLY_AXIAL_DEGREES = 0.01
 """Below this tilt the slices are the axial planes; above it masks are reformatted, however small the tilt."""
 
 _STEEP_DEGREES = 60.0
-_PAD = 1
 
 
 def tilt_degrees(geometry: Geometry) -> float:
@@ -137,32 +137,8 @@ def _reformat(
         + to_ijk[axis, 0] * (rows - low[0])[:, None]
         + to_ijk[axis, 1] * (columns - low[1])
         + (start[axis] + pad)
-        for axis, pad in ((2, 1), (1, _PAD), (0, _PAD))
+        for axis, pad in ((2, 1), (1, PAD), (0, PAD))
     ]
     # The tiny step decides samples that lie exactly on the outline the same way in every orientation.
     inside = map_coordinates(distance, samples, order=1, cval=-1.0) > 1e-7
     return inside, np.hstack([to_ijk, start[:, None]])
-
-
-def signed_distance(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
-    """Distance to the outline within each slice, mm, positive inside, with an empty slice before and after.
-
-    Linear interpolation of it between slices is shape-based interpolation (Raya and Udupa 1990). The empty
-    slices are set so that the shape ends half a slice beyond its last slice where it is deepest, and earlier
-    towards its rim: a rounded cap.
-
-    Args:
-        mask: Boolean [k, j, i].
-        spacing_kji_mm: Voxel spacing along k, j, i.
-
-    Returns:
-        float [k + 2, j + 2, i + 2], mm.
-    """
-    from scipy.ndimage import distance_transform_edt
-
-    padded = np.pad(mask, ((0, 0), (_PAD, _PAD), (_PAD, _PAD)))
-    far = 10.0 * sum(n * s for n, s in zip(padded.shape, spacing_kji_mm))
-    sampling = (far, *spacing_kji_mm[1:])  # slices so far apart that each has its own distances
-    signed = distance_transform_edt(padded, sampling) - distance_transform_edt(~padded, sampling)
-    signed = np.maximum(signed, -0.1 * far)  # a slice without a voxel of this node
-    return np.stack([signed[0] - 2 * signed[0].max(), *signed, signed[-1] - 2 * signed[-1].max()])
