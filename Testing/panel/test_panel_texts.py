@@ -1,0 +1,56 @@
+"""What the panel says of a run and of its result."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.panel.run_state import RunState
+from LymphNodeSegLib.registration.result import Verdict
+from LymphNodeSegLib.worker_files import WorkerResult
+
+
+@pytest.fixture
+def texts(standins):
+    import LymphNodeSegLib.panel.texts as texts
+
+    return texts
+
+
+def result(*classes: str, warnings: tuple[str, ...] = ()) -> WorkerResult:
+    image = Image(np.zeros((2, 2, 2)), Geometry((2, 2, 2)))
+    nodes = tuple(SimpleNamespace(size_class=name) for name in classes)
+    verdict = Verdict("improved", "DWI moved by up to 3.1 mm.", "deformable", 1.0, 1.1)
+    return WorkerResult(image, image, None, nodes, verdict, "demo", "cpu", warnings, {"a": 1.25, "b": 2.0})
+
+
+def test_nodes_are_counted_by_size_class(texts):
+    first = texts.summary(result("normal", "target", "normal", "enlarged")).splitlines()[0]
+    assert first == "4 nodes: 2 normal, 1 enlarged, 1 target (suggested by size alone)"
+    assert texts.summary(result("enlarged")).startswith("1 node: 1 enlarged ")
+
+
+def test_an_empty_result_says_so_and_promises_nothing(texts):
+    assert texts.summary(result()).startswith("No lymph node was found. That does not mean")
+
+
+def test_registration_warnings_time_and_model_are_told(texts):
+    lines = texts.summary(result("normal", warnings=("The DWI covers only 40 % of the T2.",))).splitlines()
+    assert lines[1:] == [
+        "Registration: DWI moved by up to 3.1 mm.",
+        "The DWI covers only 40 % of the T2.",
+        "3.2 s on cpu, model demo.",
+    ]
+
+
+def test_progress_line(texts):
+    clock = [0.0]
+    state = RunState(lambda: clock[0])
+    assert texts.progress_line(state) == "Starting ..."
+    for event in ({"event": "started", "pid": 1, "stages": ["A", "B"]}, {"event": "stage", "stage": "B"}):
+        state.feed((json.dumps(event) + "\n").encode())
+    clock[0] = 9.0
+    assert texts.progress_line(state) == "B, about 9 s left"
