@@ -120,9 +120,10 @@ def test_high_b_contrast_follows_the_table() -> None:
 
 def test_t2_does_not_tell_malignant_from_benign() -> None:
     from LymphNodeSegLib.phantom.anatomy import Body
-    from LymphNodeSegLib.phantom.lymph_nodes import Draft, node_layers
+    from LymphNodeSegLib.phantom.lymph_nodes import node_layers
     from LymphNodeSegLib.phantom.shapes import Ellipsoid
     from LymphNodeSegLib.phantom.tissues import Palette
+    from LymphNodeSegLib.phantom.truth import Draft
 
     rng = np.random.default_rng(2)
     body = Body(rng, Palette(rng, PROTOCOL, 0.0))

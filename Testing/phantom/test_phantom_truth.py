@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry
-from LymphNodeSegLib.phantom.lymph_nodes import Draft, recist_axes
-from LymphNodeSegLib.phantom.pelvis import compression_on, displacement_on, label_nodes
 from LymphNodeSegLib.phantom.render import Layer, Sampling, paint
+from LymphNodeSegLib.phantom.scanner import compression_on, displacement_on
 from LymphNodeSegLib.phantom.shapes import Ellipsoid, random_rotation, rotation_from_degrees
 from LymphNodeSegLib.phantom.tissues import Signal
+from LymphNodeSegLib.phantom.truth import Draft, label_nodes, recist_axes
 from LymphNodeSegLib.phantom.warp import BodyWarp, EpiWarp
 
 OBLIQUE = rotation_from_degrees(18, -7, 31)

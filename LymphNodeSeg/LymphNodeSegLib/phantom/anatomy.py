@@ -124,7 +124,8 @@ class Body:
     ) -> None:
         """A vessel: dark wall, then its lumen on top of every wall."""
         tube = Tube(path, flatten)
-        self.add(tube, "vessel_wall", grow_mm=wall_mm, opacity=0.85)
+        large = bool(path[:, 3].max() > 1.6)  # nodes push smaller ones aside
+        self.add(tube, "vessel_wall", grow_mm=wall_mm, opacity=0.85, obstacle=large)
         self.add(tube, "blood", signal=signal, late=True, obstacle=False, soft_mm=0.3)
 
     def add_gas(self, place: np.ndarray, radius: float, **look: Any) -> None:
@@ -144,16 +145,16 @@ def add_trunk(body: Body) -> None:
     """Skin, fat with its septa, and the cleft between the buttocks."""
     rng, trunk = body.rng, body.trunk
     streaks = Texture(
-        rng.uniform(0.03, 0.08),
+        rng.uniform(0.02, 0.05),
         (26.0, 11.0, 34.0),
         rotation_from_degrees(*rng.uniform(-40, 40, 3)),
-        streak_amount=-rng.uniform(0.25, 0.8),
-        streak_width=rng.uniform(0.03, 0.07),
+        streak_amount=-rng.uniform(0.2, 0.6),
+        streak_width=rng.uniform(0.06, 0.12),
         patchy=True,
     )
     body.add(trunk, "fat", texture=streaks)
     back = trunk.center_y_mm + trunk.size[1]
-    cleft = Ellipsoid((0, back + 4, -35), (rng.uniform(1.5, 4), rng.uniform(28, 44), 75))
+    cleft = Ellipsoid((0, back + 4, -35), (rng.uniform(1.5, 4), rng.uniform(16, 32), 75))
     body.add(cleft, "skin", grow_mm=2.2, soft_mm=0.8)
     body.add(cleft, "air")
 

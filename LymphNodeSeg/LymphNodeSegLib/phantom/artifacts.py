@@ -45,7 +45,7 @@ def fold_edges(volume: np.ndarray, axis: int, pad: int, amount: float) -> np.nda
 def acquire(
     rng: np.random.Generator,
     volume: np.ndarray,
-    noise: np.ndarray,
+    noise: float,
     kept: tuple[float, float],
     apodization: float,
 ) -> np.ndarray:
@@ -54,7 +54,7 @@ def acquire(
     Args:
         rng: Source of randomness.
         volume: Ideal magnitude [k, j, i].
-        noise: Standard deviation of the noise in real and imaginary part, per slice (k,) or a scalar array.
+        noise: Standard deviation of the noise in real and imaginary part.
         kept: Share of k-space that is acquired along j and i.
         apodization: 0: a hard edge in k-space (ringing); 1: a full Hann filter.
 
@@ -68,11 +68,10 @@ def acquire(
     # What truncation takes from the noise is given back, so that `noise` is the level in the image.
     gain = 1.0 / np.sqrt(np.mean(windows[0] ** 2) * np.mean(windows[1] ** 2))
     window = (windows[0][:, None] * windows[1][None, :]).astype(np.float32)
-    levels = np.broadcast_to(noise, (depth,)) * gain
     out = np.empty((depth, height, width), dtype=np.float32)
     for k in range(depth):
         plane = rng.standard_normal((height, width, 2), dtype=np.float32).view(np.complex64)[..., 0]
-        plane *= np.float32(levels[k])
+        plane *= np.float32(noise * gain)
         plane += volume[k]
         spectrum = fft.fft2(plane, overwrite_x=True)
         spectrum *= window

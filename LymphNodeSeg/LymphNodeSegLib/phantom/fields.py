@@ -29,16 +29,23 @@ def bspline_weights(count: int, step: float, offset: float) -> np.ndarray:
     return np.where(distance < 1.0, near, far).astype(np.float32)
 
 
-def linear_weights(count: int, stride: int) -> np.ndarray:
-    """Linear weights that bring every `stride`-th sample back to `count` samples, (count, lattice points)."""
-    positions = np.arange(count) / stride
-    lattice = np.arange(lattice_count(count, stride))
-    return np.clip(1.0 - np.abs(positions[:, None] - lattice[None, :]), 0.0, None).astype(np.float32)
+def upsample(lattice: np.ndarray, stride: int, height: int, width: int) -> np.ndarray:
+    """Every `stride`-th row and column (..., rows, columns) to all, (..., height, width), linearly.
+
+    By slices and not by a matrix product: these are too small for a BLAS with threads.
+    """
+    for axis, count in ((-2, height), (-1, width)):
+        low = np.minimum(np.arange(count) // stride, lattice.shape[axis] - 2)
+        share = (np.arange(count) / stride - low).astype(np.float32)
+        share = share[:, None] if axis == -2 else share
+        start = lattice.take(low, axis=axis)
+        lattice = start + share * (lattice.take(low + 1, axis=axis) - start)
+    return lattice
 
 
 def lattice_count(count: int, stride: int) -> int:
     """Number of lattice points, `stride` samples apart, that cover `count` samples."""
-    return int(np.ceil((count - 1) / stride)) + 1
+    return max(int(np.ceil((count - 1) / stride)), 1) + 1
 
 
 def smooth_noise(

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.image import Image
-from .lymph_nodes import TrueNode
 from .pelvis import Phantom
+from .truth import TrueNode
 
 if TYPE_CHECKING:
     import SimpleITK

@@ -15,6 +15,7 @@ from .shapes import (
     Shape,
     Tube,
     Union,
+    random_rotation,
     rotation_from_degrees,
     smooth_path,
 )
@@ -33,7 +34,7 @@ def add_frame(body: Body) -> None:
     add_pubic_symphysis(body)
 
 
-def add_muscle(body: Body, shape: Shape, direction: ArrayLike, rough_mm: float = 0.6) -> None:
+def add_muscle(body: Body, shape: Shape, direction: ArrayLike, rough_mm: float = 0.9) -> None:
     """A muscle with a fibrous texture along `direction` and streaks of fat between its bundles."""
     rng = body.rng
     along = np.asarray(direction, dtype=float) / np.linalg.norm(direction)
@@ -42,11 +43,12 @@ def add_muscle(body: Body, shape: Shape, direction: ArrayLike, rough_mm: float =
     rotation = np.column_stack([along, other, np.cross(along, other)])
     grain = rng.uniform(3.5, 6.0)
     texture = Texture(
-        rng.uniform(0.08, 0.2),
-        (32.0, 1.6 * grain, grain),
+        rng.uniform(0.15, 0.3),
+        (30.0, 1.6 * grain, grain),
         rotation,
-        streak_amount=float(rng.uniform(0.3, 3.0)) if rng.random() < 0.8 else 0.0,
-        streak_width=rng.uniform(0.04, 0.12),
+        streak_amount=rng.uniform(1.0, 5.0),
+        streak_width=rng.uniform(0.08, 0.25),
+        patchy=True,
     )
     body.add(shape, "muscle", variation=0.05, rough_mm=rough_mm, soft_mm=0.4, texture=texture)
 
@@ -128,13 +130,21 @@ def add_wall(body: Body) -> None:
 
 def add_bone(body: Body, shape: Shape, cortex_mm: float) -> None:
     """Dark cortex around mottled marrow with islands of red marrow."""
-    body.add(shape, "cortex", soft_mm=0.3)
-    mottled = Texture(body.rng.uniform(0.06, 0.14), (10.0, 10.0, 10.0), streak_amount=-0.1, streak_width=0.15)
-    body.add(
-        shape, "marrow", 0.04, grow_mm=-cortex_mm, texture=mottled, rough_mm=0.4, soft_mm=0.8, obstacle=False
+    body.add(shape, "cortex", soft_mm=0.3, rough_mm=0.8)
+    rng = body.rng
+    mottled = Texture(
+        rng.uniform(0.08, 0.2),
+        (8.0, 8.0, 8.0),
+        random_rotation(rng),
+        streak_amount=-rng.uniform(0.1, 0.4),
+        streak_width=0.12,
+        patchy=True,
     )
-    islands = Texture(0.45, (24.0, 24.0, 24.0))
-    red = body.rng.uniform(0.1, 0.6)
+    body.add(
+        shape, "marrow", 0.04, grow_mm=-cortex_mm, texture=mottled, rough_mm=0.8, soft_mm=0.8, obstacle=False
+    )
+    islands = Texture(0.5, (18.0, 18.0, 18.0), random_rotation(rng))
+    red = rng.uniform(0.1, 0.6)
     body.add(
         shape, "red_marrow", 0.05, grow_mm=-cortex_mm - 1.0, texture=islands, opacity=red, obstacle=False
     )

@@ -1,172 +1,24 @@
-"""Lymph nodes of a phantom: where they lie, what they look like, and their exact measurements."""
+"""Lymph nodes of a phantom: where they lie and what they look like."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
 
+from ..images.image import Geometry
 from .anatomy import Body, Vessel
 from .render import Layer, Texture
 from .shapes import Ellipsoid, random_rotation
 from .tissues import Signal
+from .truth import Draft, unit_sphere
+from .warp import BodyWarp
 
 MAX_CURVE = 0.55
 FAVORED = ("external_iliac", "obturator", "inguinal_deep", "inguinal_superficial")
 
 
-@dataclass(frozen=True)
-class TrueNode:
-    """One lymph node as it really is, before any imaging.
-
-    Attributes:
-        label: Its value in `Phantom.labels`.
-        center_lps_mm: Center of mass.
-        semi_axes_mm: Half axes of the (bent) ellipsoid, along the columns of `axes_lps`.
-        axes_lps: 3x3 row-major; columns are the axes in LPS.
-        bend_per_mm: Bend of the second axis along the first: ``v = bend * (u**2 - a**2 / 5)``; 0: no bean.
-        volume_mm3: 4/3 pi abc, which the bend leaves as it is.
-        short_axis_mm, long_axis_mm: RECIST 1.1 in the acquisition plane, on the continuous shape: of all
-            planes parallel to the slices, the one with the longest chord; the longest chord across it.
-        side: "left", "right" or "midline".
-        station: Node station, such as "external_iliac".
-        kind: "plain", "hilum" or "necrotic".
-        malignant: Drawn as metastatic (lower ADC on average); T2 does not tell.
-        complete: The whole node lies inside the T2's grid.
-    """
-
-    label: int
-    center_lps_mm: tuple[float, float, float]
-    semi_axes_mm: tuple[float, float, float]
-    axes_lps: tuple[float, ...]
-    bend_per_mm: float
-    volume_mm3: float
-    short_axis_mm: float
-    long_axis_mm: float
-    side: str
-    station: str
-    kind: str
-    malignant: bool
-    complete: bool
-
-    @property
-    def shape(self) -> Ellipsoid:
-        """The node's shape, in LPS mm."""
-        axes = np.array(self.axes_lps).reshape(3, 3)
-        return Ellipsoid(self.center_lps_mm, self.semi_axes_mm, axes, self.bend_per_mm)
-
-
-def unit_sphere(count: int) -> np.ndarray:
-    """Evenly spread unit vectors (Fibonacci sphere), (count, 3)."""
-    n = np.arange(count) + 0.5
-    z = 1.0 - 2.0 * n / count
-    angle = np.pi * (1.0 + 5.0**0.5) * n
-    return np.column_stack([np.cos(angle) * np.sqrt(1 - z * z), np.sin(angle) * np.sqrt(1 - z * z), z])
-
-
 SPHERE = unit_sphere(60)
-
-
-def section_ellipse(shape: Ellipsoid, normal: np.ndarray) -> tuple[float, float]:
-    """Full axes (short, long) in mm of an unbent ellipsoid's largest section across `normal`.
-
-    The sections of an ellipsoid by parallel planes are similar ellipses, the largest through the center.
-    """
-    basis = plane_basis(normal)
-    quadric = shape.rotation @ np.diag(shape.radii_mm**-2.0) @ shape.rotation.T
-    values = np.linalg.eigvalsh(basis.T @ quadric @ basis)
-    return 2.0 / float(np.sqrt(values[1])), 2.0 / float(np.sqrt(values[0]))
-
-
-def plane_basis(normal: np.ndarray) -> np.ndarray:
-    """Two orthonormal vectors across `normal`, as columns (3, 2)."""
-    normal = np.asarray(normal, dtype=float) / np.linalg.norm(normal)
-    helper = np.eye(3)[int(np.argmin(np.abs(normal)))]
-    first = np.cross(normal, helper)
-    first /= np.linalg.norm(first)
-    return np.column_stack([first, np.cross(normal, first)])
-
-
-def recist_axes(shape: Ellipsoid, normal: np.ndarray) -> tuple[float, float]:
-    """Short and long axis in mm by RECIST 1.1 in the planes across `normal`, on the continuous shape.
-
-    Of all parallel sections the one with the longest chord gives the long axis; the short axis is the
-    longest chord of that section at right angles to it. Closed form for an ellipsoid; for a bean the
-    section's outline is traced to about 0.01 mm.
-    """
-    if not shape.bend_per_mm:
-        return section_ellipse(shape, normal)
-    basis = plane_basis(normal)
-    unit = np.asarray(normal, dtype=float) / np.linalg.norm(normal)
-    heights = (shape.surface(unit_sphere(2000)) - shape.center_mm) @ unit
-    longest, level, reach = 0.0, float(heights.mean()), float(np.ptp(heights)) / 2.0
-    for count in (13, 9):
-        for height in level + reach * np.linspace(-1, 1, count + 2)[1:-1]:
-            long, _, _ = longest_chord(_outline(shape, basis, unit * height, 120))
-            if long > longest:
-                longest, level = long, float(height)
-        reach *= 0.15
-    outline = _outline(shape, basis, unit * level, 720)
-    return longest_chord_across(outline), longest_chord(outline)[0]
-
-
-def _outline(shape: Ellipsoid, basis: np.ndarray, offset: np.ndarray, count: int) -> np.ndarray:
-    """Outline points (count, 2), in the basis, of the section through center + offset; or none."""
-    reach = float(np.linalg.norm(shape.box_mm[1] - shape.box_mm[0])) / 2.0
-    grid = np.linspace(-reach, reach, 61)
-    a, b = np.meshgrid(grid, grid)
-    points = shape.center_mm + offset + a[..., None] * basis[:, 0] + b[..., None] * basis[:, 1]
-    inside = shape.level(points[..., 0], points[..., 1], points[..., 2]) < 1.0
-    if not inside.any():
-        return np.empty((0, 2))
-    middle = np.array([a[inside].mean(), b[inside].mean()])
-    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    rays = np.column_stack([np.cos(angle), np.sin(angle)])
-    low, high = np.zeros(count), np.full(count, 2 * reach)
-    for _ in range(20):
-        radius = (low + high) / 2.0
-        p = shape.center_mm + offset + (middle + radius[:, None] * rays) @ basis.T
-        out = shape.level(p[:, 0], p[:, 1], p[:, 2]) > 1.0
-        low, high = np.where(out, low, radius), np.where(out, radius, high)
-    return np.asarray(middle + low[:, None] * rays)
-
-
-def longest_chord(outline: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Length and ends of the longest line between two points of an outline (n, 2); 0 for an empty one."""
-    if not len(outline):
-        return 0.0, np.zeros(2), np.zeros(2)
-    squared = (outline**2).sum(axis=1)
-    apart = squared[:, None] + squared[None] - 2.0 * outline @ outline.T
-    n, m = np.unravel_index(int(np.argmax(apart)), apart.shape)
-    return float(np.sqrt(max(apart[n, m], 0.0))), outline[n], outline[m]
-
-
-def longest_chord_across(outline: np.ndarray) -> float:
-    """The longest line within a closed outline (n, 2) at right angles to its longest chord."""
-    long, start, end = longest_chord(outline)
-    along = (end - start) / max(long, 1e-9)
-    u, v = outline @ along, outline @ np.array([-along[1], along[0]])
-    stations = np.linspace(u.min(), u.max(), 401)[1:-1, None]
-    u1, v1 = np.roll(u, -1), np.roll(v, -1)
-    hit = (stations >= np.minimum(u, u1)) & (stations <= np.maximum(u, u1)) & (u != u1)
-    share = (stations - u) / np.where(u == u1, 1.0, u1 - u)
-    height = v + share * (v1 - v)
-    top = np.where(hit, height, -np.inf).max(axis=1)
-    bottom = np.where(hit, height, np.inf).min(axis=1)
-    return float((top - bottom).max())
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A node that has found its place, before it is known whether the T2 sees it."""
-
-    shape: Ellipsoid
-    side: str
-    station: str
-    kind: str
-    malignant: bool
 
 
 def draw_shape(rng: np.random.Generator, center: np.ndarray, short_mm: float) -> Ellipsoid:
@@ -191,31 +43,31 @@ def draw_short_axis(rng: np.random.Generator, large_share: float) -> float:
 
 
 def place_nodes(
-    body: Body,
-    to_patient: Callable[[np.ndarray], np.ndarray],
-    to_anatomy: Callable[[np.ndarray], np.ndarray],
-    count: int,
-    large_share: float,
+    body: Body, warp: BodyWarp, geometry: Geometry, count: int, large_share: float
 ) -> list[Draft]:
-    """Nodes beside the vessels, in patient coordinates, that overlap nothing but fat.
+    """Nodes beside the vessels, in patient coordinates, that overlap nothing but fat and small vessels.
 
     Args:
         body: The pelvis.
-        to_patient: Points of the anatomy (n, 3) to the patient.
-        to_anatomy: And back.
-        count: How many to try for.
+        warp: From the patient to the anatomy.
+        geometry: The grid that is to show them.
+        count: How many there are, unless there is no room.
         large_share: Share of nodes with a short axis of 8 mm and more.
     """
     rng = body.rng
-    free = _Free(body, to_anatomy)
+    free = _Free(body, warp)
     vessels = [vessel for vessel in body.vessels if len(vessel.path) > 1]
     weights = np.array([1.0 + len(v.path) * 0.15 for v in vessels])
     weights *= np.array([2.0 if v.station in FAVORED else 1.0 for v in vessels])
-    tries = rng.choice(len(vessels), size=count * 6, p=weights / weights.sum())
-    sizes = [draw_short_axis(rng, large_share) for _ in tries]
-    centers = to_patient(np.array([_beside(rng, vessels[n], short) for n, short in zip(tries, sizes)]))
+    tries = rng.choice(len(vessels), size=count * 40, p=weights / weights.sum())
+    sizes = np.array([draw_short_axis(rng, large_share) for _ in tries])
+    centers = np.array([_beside(rng, vessels[n], short) for n, short in zip(tries, sizes)])
+    promising = free.around(centers, 0.4 * sizes)
+    tries, sizes, centers = tries[promising], sizes[promising], warp.to_patient(centers[promising])
+    ijk = geometry.ijk_from_lps(centers)
+    seen = ((ijk > -1.0) & (ijk < geometry.size_ijk)).all(axis=1)
     drafts: list[Draft] = []
-    for n, short, center in zip(tries, sizes, centers):
+    for n, short, center in zip(tries[seen], sizes[seen], centers[seen]):
         if len(drafts) >= count:
             break
         vessel, shape = vessels[n], draw_shape(rng, center, short)
@@ -275,20 +127,29 @@ class _Free:
 
     Args:
         body: The pelvis.
-        to_anatomy: Points of the patient (n, 3) to the anatomy.
+        warp: From the patient to the anatomy.
     """
 
-    def __init__(self, body: Body, to_anatomy: Callable[[np.ndarray], np.ndarray]) -> None:
-        self._body, self._to_anatomy = body, to_anatomy
+    def __init__(self, body: Body, warp: BodyWarp) -> None:
+        self._body, self._warp = body, warp
         grow = np.array([[g] for _, g in body.obstacles])
         self._low = np.array([shape.box_mm[0] for shape, _ in body.obstacles]) - grow
         self._high = np.array([shape.box_mm[1] for shape, _ in body.obstacles]) + grow
+
+    def around(self, points: np.ndarray, radii_mm: np.ndarray) -> np.ndarray:
+        """Whether balls around points of the anatomy (n, 3) are clear of the body's organs, boolean (n,)."""
+        clear = self._body.trunk.distance(*points.T) < -5.0 - radii_mm
+        for (obstacle, grow), low, high in zip(self._body.obstacles, self._low, self._high):
+            near = np.flatnonzero(clear & ((points > low) & (points < high)).all(axis=1))
+            if len(near):
+                clear[near] = obstacle.distance(*points[near].T) > grow + radii_mm[near]
+        return clear
 
     def __call__(self, shape: Ellipsoid, drafts: list[Draft]) -> bool:
         """Whether a node of that shape (patient mm) is clear of the body's organs and of other nodes."""
         if any(_overlap(shape, draft.shape) for draft in drafts):
             return False
-        points = self._to_anatomy(np.vstack([shape.surface(SPHERE), shape.center_mm]))
+        points = self._warp.to_anatomy(np.vstack([shape.surface(SPHERE), shape.center_mm]))
         if (self._body.trunk.distance(*points.T) > -5.0).any():
             return False
         near = ((self._low <= points.max(axis=0)) & (self._high >= points.min(axis=0))).all(axis=1)

@@ -25,7 +25,7 @@ class Mixture:
     """What a difficulty means: ranges from which every phantom draws evenly, unless said otherwise.
 
     Attributes:
-        nodes: How many nodes are tried for in the whole pelvis.
+        nodes: How many nodes lie in view, if there is room.
         large_share: Share of nodes of 8 mm short axis and more.
         slow_flow: Probability that a vein flows slowly and is bright on high b.
         displacement_mm: Root mean square of the smooth EPI displacement.
@@ -36,6 +36,7 @@ class Mixture:
         fat_failure: Largest fat left where suppression fails; 0 for half of the studies.
         shading: Standard deviation of the logarithm of the coil's sensitivity.
         ghost: Largest ghost relative to the image.
+        wrap_share: Probability that the T2 wraps around along its phase encoding.
         random_contrast_share: Probability of T2 contrasts that no scanner makes.
         warp_mm: How far persons differ in shape.
     """
@@ -52,6 +53,7 @@ class Mixture:
     fat_failure: tuple[float, float]
     shading: tuple[float, float]
     ghost: tuple[float, float]
+    wrap_share: float
     random_contrast_share: float
     warp_mm: tuple[float, float]
 
@@ -59,17 +61,17 @@ class Mixture:
 MIXTURES = {
     # A good clinical examination.
     "standard": Mixture(
-        nodes=(24, 60), large_share=(0.15, 0.4), slow_flow=(0.1, 0.4), displacement_mm=(1.0, 3.0),
+        nodes=(8, 40), large_share=(0.15, 0.4), slow_flow=(0.1, 0.4), displacement_mm=(1.0, 3.0),
         gas_mm=(2.0, 6.0), motion_mm=0.8, t2_noise=(0.015, 0.05), dwi_noise=(0.012, 0.03),
         residual_fat=(0.03, 0.15), fat_failure=(0.05, 0.3), shading=(0.1, 0.3), ghost=(0.0, 0.03),
-        random_contrast_share=0.15, warp_mm=(3.0, 6.0),
+        wrap_share=0.15, random_contrast_share=0.15, warp_mm=(3.0, 6.0),
     ),
     # A bad one: displaced by up to 8 mm and more, noisy, badly fat-suppressed, of odd contrast.
     "hard": Mixture(
-        nodes=(15, 60), large_share=(0.05, 0.3), slow_flow=(0.3, 0.8), displacement_mm=(2.5, 6.5),
+        nodes=(3, 40), large_share=(0.05, 0.3), slow_flow=(0.3, 0.8), displacement_mm=(2.5, 6.5),
         gas_mm=(4.0, 10.0), motion_mm=1.8, t2_noise=(0.04, 0.12), dwi_noise=(0.025, 0.07),
         residual_fat=(0.06, 0.25), fat_failure=(0.2, 0.8), shading=(0.25, 0.5), ghost=(0.01, 0.08),
-        random_contrast_share=0.4, warp_mm=(4.0, 8.0),
+        wrap_share=0.35, random_contrast_share=0.4, warp_mm=(4.0, 8.0),
     ),
 }  # fmt: skip
 
@@ -136,7 +138,7 @@ def draw_scan(rng: np.random.Generator, plane: Optional[str]) -> Scan:
         rng.uniform(3000, 8000),
         rng.uniform(55, 85),
         b_values,
-        rng.uniform(1.4, 2.3),
+        rng.uniform(1.7, 2.7),
     )
     return Scan(t2, dwi, protocol, int(rng.random() < 0.6), int(rng.integers(0, 2)))
 

@@ -10,7 +10,7 @@ from typing import Callable, Optional
 import numpy as np
 
 from ..images.image import Geometry
-from .fields import TILE_SAMPLES, TILE_SIZE, lattice_count, linear_weights, tile_at
+from .fields import TILE_SAMPLES, TILE_SIZE, lattice_count, tile_at, upsample
 from .shapes import Shape, parts_of
 from .tissues import Signal
 
@@ -106,7 +106,6 @@ class Sampling:
     def __init__(self, geometry: Geometry, to_patient: Optional[PointMap], to_anatomy: PointMap) -> None:
         self.geometry = geometry
         width, height, depth = geometry.size_ijk
-        self._weights = (linear_weights(height, LATTICE_STRIDE), linear_weights(width, LATTICE_STRIDE))
         i = LATTICE_STRIDE * np.arange(lattice_count(width, LATTICE_STRIDE))
         j = LATTICE_STRIDE * np.arange(lattice_count(height, LATTICE_STRIDE))
         self._grid = np.stack(np.meshgrid(np.arange(depth), j, i, indexing="ij")[::-1], axis=-1)
@@ -120,11 +119,12 @@ class Sampling:
 
     def slice_points(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Patient and anatomy coordinates of the centers in slice k, each float32 (3, rows, columns)."""
-        rows, columns = self._weights
-        return (
-            np.stack([rows @ self._patient[k, :, :, axis] @ columns.T for axis in range(3)]),
-            np.stack([rows @ self._anatomy[k, :, :, axis] @ columns.T for axis in range(3)]),
+        width, height, _ = self.geometry.size_ijk
+        patient, anatomy = (
+            upsample(np.moveaxis(field[k], -1, 0), LATTICE_STRIDE, height, width)
+            for field in (self._patient, self._anatomy)
         )
+        return patient, anatomy
 
     def plane_points(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The same on the planes that make a slice's mean, each float32 (3, planes, rows, columns)."""

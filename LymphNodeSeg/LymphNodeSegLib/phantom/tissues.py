@@ -38,7 +38,7 @@ TISSUES: dict[str, Tissue] = {
     "fat": Tissue(382, 68, 0.05, density=0.95, t2_spread=0.12, fat=0.97),
     "septum": Tissue(900, 35, 1.0, density=0.75, fat=0.3),
     "skin": Tissue(900, 38, 1.0, density=0.8, fat=0.1),
-    "muscle": Tissue(898, 29, 1.5, t2_spread=0.12),
+    "muscle": Tissue(898, 30, 1.5, t2_spread=0.12),
     "tendon": Tissue(900, 15, 1.0, density=0.6),
     "cortex": Tissue(900, 8, 0.8, density=0.25),
     "marrow": Tissue(586, 57, 0.3, density=0.92, t2_spread=0.13, fat=0.93),
@@ -56,9 +56,9 @@ TISSUES: dict[str, Tissue] = {
     "nerve": Tissue(1100, 66, 1.25, density=0.9, t2_spread=0.2, adc_spread=0.15, fat=0.1),
     "ganglion": Tissue(1300, 90, 1.2, t2_spread=0.15, adc_spread=0.12),
     "transition_zone": Tissue(1450, 76, 1.35, t2_spread=0.15, adc_spread=0.1),
-    "peripheral_zone": Tissue(1550, 128, 1.65, t2_spread=0.2, adc_spread=0.1),
+    "peripheral_zone": Tissue(1550, 108, 1.6, t2_spread=0.18, adc_spread=0.1),
     "prostate_capsule": Tissue(1000, 38, 1.2),
-    "seminal_vesicle": Tissue(2000, 220, 1.7, t2_spread=0.3, adc_spread=0.12),
+    "seminal_vesicle": Tissue(2000, 170, 1.7, t2_spread=0.3, adc_spread=0.12),
     "myometrium": Tissue(1514, 79, 1.53, t2_spread=0.15),
     "junctional_zone": Tissue(1300, 50, 1.15, t2_spread=0.12),
     "endometrium": Tissue(1500, 140, 1.3, t2_spread=0.3, adc_spread=0.12),
@@ -90,7 +90,7 @@ class Protocol:
     dwi_tr_ms: float
     dwi_te_ms: float
     b_values_s_mm2: tuple[float, ...]
-    fat_brightening: float = 1.6
+    fat_brightening: float = 2.0
 
 
 @dataclass(frozen=True)

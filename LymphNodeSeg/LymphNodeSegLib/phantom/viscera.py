@@ -6,7 +6,7 @@ import numpy as np
 
 from .anatomy import Body
 from .render import Texture
-from .shapes import Ellipsoid, Tube, Union, rotation_from_degrees, smooth_path
+from .shapes import Ellipsoid, Tube, Union, random_rotation, rotation_from_degrees, smooth_path
 
 
 def add_bladder(body: Body, base_z_mm: float) -> np.ndarray:
@@ -26,7 +26,7 @@ def add_bladder(body: Body, base_z_mm: float) -> np.ndarray:
     turn = rotation_from_degrees(rng.uniform(-20, 5), 0, rng.normal(0, 6))
     bend = rng.uniform(-0.25, 0.25) * radii[1] / radii[0] ** 2
     shape = Ellipsoid(center, radii, turn, bend)
-    wall = rng.uniform(1.8, 3.0) + 3.5 * (1.0 - full) * rng.uniform(0.3, 1.0)
+    wall = rng.uniform(2.0, 3.4) + 4.5 * (1.0 - full) * rng.uniform(0.3, 1.0)
     trabeculae = Texture(0.18, (7.0, 7.0, 7.0))
     body.add(shape, "bladder_wall", grow_mm=wall, rough_mm=0.35, soft_mm=0.4, texture=trabeculae)
     body.add(shape, "urine", rough_mm=0.5, soft_mm=0.3, texture=Texture(0.025, (40, 14, 14)), obstacle=False)
@@ -86,7 +86,7 @@ def add_content(body: Body, shape: Tube, grow_mm: float, late: bool = False) -> 
 def add_bowel(body: Body) -> None:
     """Loops of small and large bowel that wander through the upper pelvis."""
     rng = body.rng
-    for _ in range(int(rng.integers(3, 9))):
+    for _ in range(int(rng.integers(5, 12))):
         large = rng.random() < 0.35
         radius = rng.uniform(10, 17) if large else rng.uniform(5, 9)
         place = np.array([rng.uniform(-70, 70), rng.uniform(-60, 20), rng.uniform(62, 125)])
@@ -108,6 +108,21 @@ def add_bowel(body: Body) -> None:
             n = int(rng.integers(0, len(path)))
             size = path[n, 3] * rng.uniform(0.4, 0.8)
             body.add_gas(path[n, :3] - [0, 0.5 * (path[n, 3] - size), 0], size, obstacle=False)
+
+
+def add_haze(body: Body) -> None:
+    """The strands and small veins around the organs that are too fine to be drawn singly."""
+    rng = body.rng
+    signal = body.palette.signal("bladder_wall", 0.2)
+    regions = [(s * 30.0, rng.uniform(-8, 18), rng.uniform(-6, 24)) for s in (-1, 1) for _ in range(2)]
+    regions += [(rng.normal(0, 12), rng.uniform(40, 64), rng.uniform(0, 70)), (0, -38, rng.uniform(-10, 10))]
+    for center in regions:
+        look = Texture(1.0, (rng.uniform(7, 14), rng.uniform(3, 5), rng.uniform(5, 9)), random_rotation(rng))
+        shape = Ellipsoid(center, rng.uniform(11, 26, 3), random_rotation(rng))
+        opacity = float(rng.uniform(0.15, 0.6))
+        body.add(
+            shape, "septum", 0.2, signal=signal, opacity=opacity, soft_mm=9.0, texture=look, obstacle=False
+        )
 
 
 def add_mesentery(body: Body) -> None:

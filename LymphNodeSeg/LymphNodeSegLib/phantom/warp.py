@@ -45,7 +45,7 @@ class BodyWarp:
 
     def __init__(self, rng: np.random.Generator, amount_mm: float) -> None:
         self._layers = []
-        for step_mm, sd_mm in ((48.0, amount_mm), (18.0, 0.16 * amount_mm)):
+        for step_mm, sd_mm in ((48.0, amount_mm), (18.0, 0.22 * amount_mm)):
             count = int(2 * REACH_MM / step_mm) + 4
             # 0.48**1.5: standard deviation of cubic B-splines over white noise.
             values = rng.normal(0.0, sd_mm / 0.33, (3, count, count, count))
