@@ -109,7 +109,9 @@ def series(
     from .images.choose import choose_series, series_as_dict
     from .images.study import scan_study
 
-    found = scan_study(study_dir)
+    with shown(ProgressKind.NONE if as_json else ProgressKind.BAR) as watcher:
+        watcher.stage("Reading headers")
+        found = scan_study(study_dir, watcher)
     try:
         choice = choose_series(found)
     except InputError as error:  # the list is what was asked for; that nothing can be run on it comes with it

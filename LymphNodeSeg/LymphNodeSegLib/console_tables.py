@@ -79,7 +79,7 @@ def print_series(series: Sequence[Series], choice: Optional[Choice]) -> None:
             "*" if one.uid in chosen else "",
             one.role,
             one.plane,
-            " ".join(f"{b:g}" for b in one.b_values),
+            " ".join(f"{b:.0f}" for b in one.b_values),
             str(one.files),
             one.description,
             one.problem or "",

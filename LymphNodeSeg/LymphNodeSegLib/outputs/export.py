@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Callable
 
 from ..errors import InputError
 from ..images.files import read_image
@@ -33,8 +34,12 @@ def export_segmentation(segmentation: Path, reference: Path, output_format: str,
         )
     masks = read_segmentation(segmentation, t2)
     nodes = measure_nodes(masks.labels, t2=t2, ids=masks.ids)
-    write = {"rtstruct": write_rtstruct, "seg": write_dicom_seg, "sr": write_structured_report}[output_format]
+    writers: dict[str, Callable[..., None]] = {
+        "rtstruct": write_rtstruct,
+        "seg": write_dicom_seg,
+        "sr": write_structured_report,
+    }
     try:
-        write(masks.labels, nodes, t2.acquisition.source_files, out)
+        writers[output_format](masks.labels, nodes, t2.acquisition.source_files, out)
     except OSError as error:
         raise InputError(f"{out} can't be written ({error.strerror}): choose another --out.") from None
