@@ -245,3 +245,39 @@ def test_messages_hold_no_patient_data(synthetic, tmp_path: Path, recwarn: pytes
     recwarn.clear()
     write_rtstruct(labels, nodes_of(labels), t2.acquisition.source_files, tmp_path / "rtstruct.dcm")
     assert [str(warning.message) for warning in recwarn if "SECRET" in str(warning.message)] == []
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_reference_headers_are_refused_in_one_line_or_do_no_harm(
+    seed: int, small, tmp_path: Path
+) -> None:
+    labels, files = small
+    rng = np.random.default_rng(seed)
+    damaged = []
+    for file in files:
+        content = bytearray(file.read_bytes())
+        if rng.random() < 0.3:
+            content = content[: int(rng.integers(132, len(content)))]
+        for position in rng.integers(132, len(content), 6):
+            content[position] = int(rng.integers(0, 256))
+        damaged.append(tmp_path / file.name)
+        damaged[-1].write_bytes(content)
+    try:
+        write_rtstruct(labels, nodes_of(labels), damaged, tmp_path / "rtstruct.dcm")
+    except InputError as refusal:
+        message = str(refusal)
+    else:
+        message = ""
+        assert pydicom.dcmread(tmp_path / "rtstruct.dcm").StructureSetROISequence[0].ROIName == "LN001"
+    assert "\n" not in message
+    assert (tmp_path / "rtstruct.dcm").exists() == (message == "")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory):
+    """A series whose files are nearly all header."""
+    geometry = replace(GRIDS["axial"], size_ijk=(6, 5, 2))
+    t2 = write_t2_series(tmp_path_factory.mktemp("small") / "t2", geometry)
+    array = np.zeros((2, 5, 6), np.uint16)
+    array[:, 1:3, 2:5] = 1
+    return t2.with_array(array), t2.acquisition.source_files

@@ -11,11 +11,20 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.image import Geometry
-from .dicom_common import quiet
+from .dicom_common import carry_over, quiet
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+_NEEDED = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "Rows",
+    "Columns",
+)
 _TOLERANCE_VOXELS = 0.5
 """Scanners round positions and orientations, so that slices may lie a little off the grid read from them."""
 
@@ -97,71 +106,71 @@ def read_reference(files: Sequence[Path], geometry: Geometry) -> Reference:
             have the grid of the segmentation.
     """
     with quiet():
-        headers = [_read_header(Path(path)) for path in files]
+        read = [_read_file(index, Path(path)) for index, path in enumerate(files)]
+    headers = [header for header, _ in read]
     if not headers:
         raise InputError(
             "The T2 was not read from DICOM: give the DICOM series that the nodes were drawn on."
         )
-    if len({(header.get("SeriesInstanceUID"), header.get("FrameOfReferenceUID")) for header in headers}) > 1:
+    if len({(str(header.SeriesInstanceUID), str(header.FrameOfReferenceUID)) for header in headers}) > 1:
         raise InputError("The reference files belong to several DICOM series: give the files of one.")
-    if any((header.get("Columns"), header.get("Rows")) != geometry.size_ijk[:2] for header in headers):
+    if any((header.Columns, header.Rows) != geometry.size_ijk[:2] for header in headers):
         raise InputError(
             "The segmentation and the reference series differ in their number of pixels: "
             "give the series that the nodes were drawn on."
         )
-    planes = [plane for index, header in enumerate(headers) for plane in _planes(index, header)]
+    planes = [plane for _, planes in read for plane in planes]
     return Reference(headers, geometry, [_plane_of(k, geometry, planes) for k in range(geometry.size_ijk[2])])
 
 
-def _read_header(path: Path) -> Dataset:
+def _read_file(index: int, path: Path) -> tuple[Dataset, list[Plane]]:
+    """The header of a file, all that we need of it parsed, and its planes."""
     import pydicom
 
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True)
-        for keyword in (
-            "SOPClassUID",
-            "SOPInstanceUID",
-            "StudyInstanceUID",
-            "SeriesInstanceUID",
-            "FrameOfReferenceUID",
-        ):
-            if not header.get(keyword):
-                raise InputError(f"{path.name} has no {keyword}: give the original DICOM series.")
-    except InputError:
-        raise
-    except Exception as error:
+        carry_over(pydicom.Dataset(), header)
+    except Exception as error:  # pydicom raises nearly anything over a damaged file.
         raise InputError(f"{path.name} cannot be read as DICOM: give the original DICOM series.") from error
-    return header
+    try:
+        absent = [keyword for keyword in _NEEDED if not header.get(keyword)]
+        planes = [] if absent else _planes(index, header)
+    except Exception as error:
+        raise InputError(
+            f"{path.name} does not say where its pixels lie: give the original DICOM series."
+        ) from error
+    if absent:
+        raise InputError(f"{path.name} has no {absent[0]}: give the original DICOM series.")
+    return header, planes
 
 
 def _planes(index: int, header: Dataset) -> list[Plane]:
     """The planes of one file."""
-    try:
-        if "PerFrameFunctionalGroupsSequence" not in header:
-            return [_plane(index, None, header, header, header)]
-        shared = header.get("SharedFunctionalGroupsSequence") or [{}]
-        groups = []
-        for number, frame in enumerate(header.PerFrameFunctionalGroupsSequence, start=1):
-            items = [
-                (frame.get(keyword) or shared[0].get(keyword))[0]
-                for keyword in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
-            ]
-            groups.append(_plane(index, number, *items))
-        return groups
-    except (AttributeError, TypeError, ValueError, IndexError) as error:
-        raise InputError(
-            "The reference series has no position in space: give the original DICOM series."
-        ) from error
+    if "PerFrameFunctionalGroupsSequence" not in header:
+        return [_plane(index, None, header, header, header)]
+    shared = header.get("SharedFunctionalGroupsSequence") or [{}]
+    groups = []
+    for number, frame in enumerate(header.PerFrameFunctionalGroupsSequence, start=1):
+        items = [
+            (frame.get(keyword) or shared[0].get(keyword))[0]
+            for keyword in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+        ]
+        groups.append(_plane(index, number, *items))
+    return groups
 
 
 def _plane(index: int, frame: Optional[int], position: Any, orientation: Any, measures: Any) -> Plane:
-    return Plane(
+    plane = Plane(
         index,
         frame,
         tuple(float(value) for value in position.ImagePositionPatient),
         tuple(float(value) for value in orientation.ImageOrientationPatient),
         tuple(float(value) for value in measures.PixelSpacing),
     )
+    values = (*plane.position_lps_mm, *plane.orientation, *plane.spacing_mm)
+    if len(values) != 11 or not np.isfinite(values).all():
+        raise ValueError("position, orientation or spacing is broken")
+    return plane
 
 
 def _plane_of(k: int, geometry: Geometry, planes: Sequence[Plane]) -> Plane:

@@ -49,19 +49,19 @@ def write_rtstruct(
             not fit, or the file cannot be written.
     """
     dicom_common.require_nodes(labels, nodes, "RT structure set")
-    reference = read_reference(reference_files, labels.geometry)
-    dataset = _structure_set(reference)
-    frame_of_reference = reference.header.FrameOfReferenceUID
-    rois, contours, observations = [], [], []
-    blocks = dicom_common.voxels_of(labels, nodes)
-    for number, (node, (block, start_ijk)) in enumerate(zip(nodes, blocks), start=1):
-        rois.append(_roi(number, node, frame_of_reference, node.id in edited_ids))
-        contours.append(_roi_contours(number, node, block, start_ijk, reference))
-        observations.append(_observation(number, node))
-    dataset.StructureSetROISequence = rois
-    dataset.ROIContourSequence = contours
-    dataset.RTROIObservationsSequence = observations
     with dicom_common.quiet():
+        reference = read_reference(reference_files, labels.geometry)
+        dataset = _structure_set(reference)
+        frame_of_reference = reference.header.FrameOfReferenceUID
+        rois, contours, observations = [], [], []
+        blocks = dicom_common.voxels_of(labels, nodes)
+        for number, (node, (block, start_ijk)) in enumerate(zip(nodes, blocks), start=1):
+            rois.append(_roi(number, node, frame_of_reference, node.id in edited_ids))
+            contours.append(_roi_contours(number, node, block, start_ijk, reference))
+            observations.append(_observation(number, node))
+        dataset.StructureSetROISequence = rois
+        dataset.ROIContourSequence = contours
+        dataset.RTROIObservationsSequence = observations
         dicom_common.carry_over(dataset, reference.header)
         dicom_common.save(dataset, path)
 
