@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -289,7 +288,7 @@ def test_module_says_what_it_is(module_file):
         assert "Research use only" in text
 
 
-def test_opening_the_panel_imports_no_torch():
+def test_opening_the_panel_imports_no_torch(standins):
     program = (
         "import importlib.util, sys\n"
         "def load(path):\n"
@@ -301,9 +300,8 @@ def test_opening_the_panel_imports_no_torch():
         "import LymphNodeSegLib.panel.widget\n"
         "print({'torch', 'scipy', 'SimpleITK', 'pydicom', 'highdicom'} & set(sys.modules))"
     )
-    standins = Path(__file__).with_name("panel_standins.py")
     done = subprocess.run(
-        [sys.executable, "-c", program, str(standins)],
+        [sys.executable, "-c", program, standins.__file__],
         capture_output=True,
         text=True,
         check=True,
