@@ -28,6 +28,8 @@ class IdealNode:
         mask: Boolean [k, j, i]: voxel centers inside the shape.
         spacing_kji_mm: Voxel spacing.
         long_mm, short_mm: The truth.
+        rivals_mm: True short axes of other slices whose true long axis is shorter by less than half a pixel:
+            what another careful reader might measure.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class IdealNode:
     spacing_kji_mm: tuple[float, float, float]
     long_mm: float
     short_mm: float
+    rivals_mm: tuple[float, ...]
 
     @property
     def pixel_mm(self) -> float:
@@ -72,8 +75,11 @@ def _draw(kind: str, rng: np.random.Generator) -> IdealNode | None:
     if not mask.any():
         return None
     truth = _bean_axes if bend else _ellipsoid_axes
-    long_mm, short_mm = truth(axes[0], half, bend, rotation)
-    return IdealNode(kind, _trimmed(mask), tuple(spacing), long_mm, short_mm)
+    tie_mm = 0.5 * float(np.sqrt(spacing[1] * spacing[2]))
+    (long_mm, short_mm), *rivals = truth(axes[0], half, bend, rotation, tie_mm)
+    return IdealNode(
+        kind, _trimmed(mask), tuple(spacing), long_mm, short_mm, tuple(short for _, short in rivals)
+    )
 
 
 def inside(points: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray) -> np.ndarray:
@@ -84,20 +90,21 @@ def inside(points: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarr
 
 
 def _ellipsoid_axes(
-    heights: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray
-) -> tuple[float, float]:
+    heights: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray, tie_mm: float
+) -> list[tuple[float, float]]:
     """Closed form: cuts of x^T A x = 1 are similar ellipses; that nearest the middle is the largest."""
     a = rotation @ np.diag(1 / half**2) @ rotation.T
     height = float(np.abs(heights).min())
     rest = 1 - height**2 * (a[2, 2] - a[:2, 2] @ np.linalg.solve(a[:2, :2], a[:2, 2]))
     smallest, largest = np.linalg.eigvalsh(a[:2, :2] / rest)
-    return 2 / float(np.sqrt(smallest)), 2 / float(np.sqrt(largest))
+    # All cuts are similar: as long is as wide, and there are no rivals.
+    return [(2 / float(np.sqrt(smallest)), 2 / float(np.sqrt(largest)))]
 
 
 def _bean_axes(
-    heights: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray
-) -> tuple[float, float]:
-    """The axes of the cut with the longest diameter, of cuts traced on a grid of 1/160 of the bean."""
+    heights: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray, tie_mm: float
+) -> list[tuple[float, float]]:
+    """The axes of the cuts with the longest diameters, longest first; traced on 1/160 of the bean."""
     rough = [_longest_outline(height, half, bend, rotation, 41) for height in heights]
     extents = [0.0 if outline is None else _diameter(outline)[0] for outline in rough]
     slack = 4 * 2 * _reach(half, bend) / 40
@@ -106,8 +113,9 @@ def _bean_axes(
         for height, extent in zip(heights, extents)
         if extent >= max(extents) - slack
     ]
-    outline = max((cut for cut in cuts if cut is not None), key=lambda cut: _diameter(cut)[0])
-    return axes_of(outline)
+    longest = max(_diameter(cut)[0] for cut in cuts if cut is not None)
+    tied = [cut for cut in cuts if cut is not None and _diameter(cut)[0] >= longest - tie_mm]
+    return sorted((axes_of(cut) for cut in tied), reverse=True)
 
 
 def _reach(half: np.ndarray, bend: float) -> float:

@@ -11,7 +11,10 @@ import numpy as np
 from .outline import chosen, outer_loops, smooth_outlines
 
 DIRECTIONS = 24
-_TIE_MM = 1e-9
+
+TIE_PIXELS = 0.35
+"""Long axes that differ by less cannot be told apart: the mask's outline is not known any better."""
+
 _SLACK_PIXELS = 1.0  # how much a diameter may shrink when its outline is smoothed
 
 
@@ -23,6 +26,7 @@ class PlanarAxes:
         plane: Index of the plane they lie in.
         long_yx, short_yx: End points, (2, 2), in fractional rows and columns of the mask.
         long_mm, short_mm: Lengths.
+        rivals_mm: Short axes on other planes whose long axis is as long within `TIE_PIXELS`.
     """
 
     plane: int
@@ -30,6 +34,7 @@ class PlanarAxes:
     short_yx: np.ndarray
     long_mm: float
     short_mm: float
+    rivals_mm: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,13 @@ class Axes:
     Attributes:
         long_mm, short_mm: Lengths.
         ends_ijk: End points of the long axis, then of the short axis, (4, 3), in i, j, k.
+        rivals_mm: See `PlanarAxes`.
     """
 
     long_mm: float
     short_mm: float
     ends_ijk: np.ndarray
+    rivals_mm: tuple[float, ...] = ()
 
 
 SLICES = np.array([[0.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]])
@@ -54,7 +61,7 @@ def in_slices(axes: PlanarAxes, to_ijk: np.ndarray = SLICES) -> Axes:
     """Axes found in a stack of planes, in space; `to_ijk` maps (row, column, plane, 1) to (i, j, k)."""
     ends = np.concatenate([axes.long_yx, axes.short_yx])
     rows = np.column_stack([ends, np.full(4, float(axes.plane)), np.ones(4)])
-    return Axes(axes.long_mm, axes.short_mm, rows @ to_ijk.T)
+    return Axes(axes.long_mm, axes.short_mm, rows @ to_ijk.T, axes.rivals_mm)
 
 
 def axes_of_outlines(outlines: Sequence[np.ndarray]) -> Optional[tuple[float, np.ndarray, float]]:
@@ -98,18 +105,26 @@ def planar_axes(masks: Sequence[np.ndarray], spacing_mm: tuple[float, float]) ->
     first = np.cumsum([0, *(len(outline) for outline in outlines)])
     widths = _widths(np.concatenate(outlines), first)
     # The largest of the widths is at least the longest diameter times this share.
-    share = np.cos(np.pi / (2 * DIRECTIONS))
-    best: dict[int, tuple[float, np.ndarray, int]] = {}
-    longest = _largest(widths, loops.owner, len(masks))
-    for n in np.flatnonzero(widths >= share * longest[loops.owner]).tolist():
+    longest = _largest(widths, loops.owner, len(masks)) * np.cos(np.pi / (2 * DIRECTIONS))
+    tie_mm = TIE_PIXELS * float(scale.max())
+    found: dict[int, list[tuple[float, np.ndarray, int]]] = {}
+    for n in np.flatnonzero(widths >= longest[loops.owner] - tie_mm).tolist():
         ends = farthest_pair(outlines[n])
-        length, owner = float(np.hypot(*(ends[1] - ends[0]))), int(loops.owner[n])
-        if owner not in best or length > best[owner][0] + _TIE_MM:
-            best[owner] = (length, ends, n)
-    for owner, (length, ends, n) in best.items():
-        short = longest_chord(outlines[n], (ends[1] - ends[0]) / length)
-        short_mm = float(np.hypot(*(short[1] - short[0])))
-        axes[owner] = PlanarAxes(int(loops.plane[n]), ends / scale, short / scale, length, short_mm)
+        length = float(np.hypot(*(ends[1] - ends[0])))
+        found.setdefault(int(loops.owner[n]), []).append((length, ends, n))
+    for owner, candidates in found.items():
+        best = max(candidates, key=lambda candidate: candidate[0])
+        shorts = {
+            n: longest_chord(outlines[n], (ends[1] - ends[0]) / length)
+            for length, ends, n in candidates
+            if length >= best[0] - tie_mm
+        }
+        short_mm = {n: float(np.hypot(*(short[1] - short[0]))) for n, short in shorts.items()}
+        length, ends, n = best
+        rivals = tuple(short_mm[m] for m in shorts if loops.plane[m] != loops.plane[n])
+        axes[owner] = PlanarAxes(
+            int(loops.plane[n]), ends / scale, shorts[n] / scale, length, short_mm[n], rivals
+        )
     return axes
 
 

@@ -21,11 +21,12 @@ _HALF_NEIGHBORS = [o for o in product((-1, 0, 1), repeat=3) if o > (0, 0, 0)]
 def divide(mask: np.ndarray, spacing_kji_mm: tuple[float, ...], minimum_volume_mm3: float) -> np.ndarray:
     """Divide a component into nodes where it is necked.
 
-    The mask is interpolated by shape to slices about as far apart as its pixels or closer, so that a node that
-    runs obliquely through thick slices has no false necks. The distance to the surface, in mm, then is large in
-    the middle of each node and small in the neck between two. Basins of that distance are joined until every
-    neck left is thinner than `NECK_RATIO` times the thinner of its two parts (an h-maxima criterion with h
-    relative to the maximum): a tube or a bean, whose thickness changes slowly, stays whole however long.
+    The mask is interpolated by shape to slices about as far apart as its pixels or closer, so that a node
+    that runs obliquely through thick slices has no false necks. The distance to the surface, in mm, then is
+    large in the middle of each node and small in the neck between two. Basins of that distance are joined
+    until every neck left is thinner than `NECK_RATIO` times the thinner of its two parts (an h-maxima
+    criterion with h relative to the maximum): a tube or a bean, whose thickness changes slowly, stays whole
+    however long.
 
     Args:
         mask: Boolean [k, j, i], one component.

@@ -90,7 +90,8 @@ def measure_nodes(
     return tuple(nodes)
 
 
-_Axes = tuple[Optional[Diameter], Optional[Diameter]]
+# Long axis, short axis, and the short axes on slices whose long axis is as long.
+_Axes = tuple[Optional[Diameter], Optional[Diameter], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _node(
     centroid = _ras(center_ijk, geometry)
     mean_dwi, min_dwi, max_dwi = _statistics(images.dwi, block, images.known)
     mean_adc, min_adc, max_adc = _statistics(images.adc, block, images.known)
-    long_axis, short_axis = acquisition
+    long_axis, short_axis, rivals_mm = acquisition
     short_mm = short_axis.length_mm if short_axis else None
     return Node(
         id=name,
@@ -164,16 +165,17 @@ def _node(
         size_class=size_class(short_mm, settings.suspicious_mm) if settings.reading_aids else "",
         side=side_of(centroid, landmarks) if landmarks else "",
         station=UNKNOWN if landmarks else "",
-        notes=_notes(block, geometry, count, images, short_mm),
+        notes=_notes(block, geometry, count, images, short_mm, rivals_mm),
     )
 
 
 def _diameters(axes: Optional[Axes], block: Block, geometry: Geometry) -> _Axes:
-    """Long and short axis in RAS."""
+    """Long and short axis in RAS, and the rivals of the short axis."""
     if axes is None:
-        return None, None
+        return None, None, ()
     points = [_ras(point, geometry) for point in axes.ends_ijk + block.start_ijk]
-    return Diameter(axes.long_mm, *points[:2]), Diameter(axes.short_mm, *points[2:])
+    long_axis, short_axis = Diameter(axes.long_mm, *points[:2]), Diameter(axes.short_mm, *points[2:])
+    return long_axis, short_axis, axes.rivals_mm
 
 
 def _ras(point_ijk: Any, geometry: Geometry) -> Point:
@@ -196,7 +198,12 @@ def _statistics(
 
 
 def _notes(
-    block: Block, geometry: Geometry, count: int, images: _Images, short_axis_mm: Optional[float]
+    block: Block,
+    geometry: Geometry,
+    count: int,
+    images: _Images,
+    short_axis_mm: Optional[float],
+    rivals_mm: tuple[float, ...],
 ) -> tuple[str, ...]:
     notes = []
     size_kji = geometry.size_ijk[::-1]
@@ -206,6 +213,12 @@ def _notes(
         notes.append("A single voxel: its axes are those of the voxel.")
     elif block.mask.shape[0] == 1:
         notes.append("Seen in one slice only: axes out of the slice plane and volume are uncertain.")
+    shorts = [short_axis_mm or 0.0, *rivals_mm]
+    if max(shorts) - min(shorts) > max(geometry.spacing_mm[:2]):
+        notes.append(
+            f"Slices with equally long axes have short axes of {min(shorts):.1f} to {max(shorts):.1f} mm: "
+            "check which slice to measure."
+        )
     if images.known is not None:
         unknown = 1 - np.count_nonzero(images.known[block.box] & block.mask) / count
         if unknown > 0:
