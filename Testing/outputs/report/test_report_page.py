@@ -143,7 +143,7 @@ def test_text_from_outside_is_shown_and_never_run(case, page) -> None:
             registration=registration,
             nodes=(node,),
             model_name=NASTY,
-            model_card={"notice": NASTY, NASTY: {NASTY: [NASTY]}},
+            model_card={"notice": NASTY, NASTY: {NASTY: NASTY}},
             choices=(NASTY,),
             warnings=("$notice ${main} %s {0}", NASTY),
             seconds={NASTY: 1.0},
@@ -167,6 +167,34 @@ def test_reading_aids_can_be_left_out(case, page) -> None:
     body = hidden[hidden.index("<body>") :]
     for word in ("obturator", "target", "enlarged", "suggest"):
         assert word not in re.sub(r"base64,[^\"]+", "", body)
+
+
+def test_model_card_is_summarized(case, page) -> None:
+    card = {
+        "training": {"cases": 60, "config": {"lr": 0.002}, "curve": [0.1] * 99},
+        "stride": 16,
+        "seen": [1, 2],
+    }
+    seen = Checker(page(case.report(model_card=card))).text
+    assert "training cases 60 stride 16 seen 1, 2" in seen
+
+
+def test_unknown_station_is_no_place(case, page) -> None:
+    node = replace(case.nodes[0], side="left", station="unknown")
+    seen = Checker(page(case.report(nodes=(node,)))).text
+    assert "( LN001 , left)" in seen
+    assert seen.count("unknown") == 1  # in the table, which says so
+
+
+def test_reading_aids_name_the_cancer_they_are_for(builder, page) -> None:
+    case = builder(np.eye(3), [(0, 0, 0), (20, 4, 0)], (7.0, 4.0), spacing_mm=(0.6, 0.6, 2.0))
+    nodes = [replace(node, station="obturator") for node in case.nodes]
+    seen = Checker(page(case.report(nodes=nodes))).text
+    assert "possible FIGO IIIC1 (r)" in seen
+    assert "(Wu 2020): LN001." in seen
+    assert "Only if the study is one of cervical cancer." in seen
+    assert "FIGO" not in Checker(page(case.report(nodes=nodes[1:]))).text
+    assert "FIGO" not in Checker(page(case.report(nodes=nodes, settings=Settings(reading_aids=False)))).text
 
 
 def test_colors_are_those_of_the_segments(case, page) -> None:

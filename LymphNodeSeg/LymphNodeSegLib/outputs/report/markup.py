@@ -47,7 +47,7 @@ def items(lines: Iterable[str], classes: str) -> str:
 
 
 def definitions(pairs: Iterable[tuple[str, object]]) -> str:
-    """Names and plain values, nested values on one line; what is empty is left out."""
+    """Names and plain values; of a nested value the plain entries, on one line. What is empty is left out."""
     flat = [(name, _flat(value)) for name, value in pairs]
     rows = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in flat if value)
     return f"<dl>{rows}</dl>" if rows else ""
@@ -78,11 +78,17 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], word
 
 def _flat(value: object) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} {_flat(inner)}" for key, inner in value.items())
+        plain = {key: _plain(inner) for key, inner in value.items()}
+        return "; ".join(f"{key} {inner}" for key, inner in plain.items() if inner)
     if isinstance(value, (list, tuple)):
-        return ", ".join(_flat(inner) for inner in value)
+        return ", ".join(_plain(inner) for inner in value if _plain(inner))
+    return _plain(value)
+
+
+def _plain(value: object) -> str:
+    """A single value; empty for a nested one, which would bury the others."""
+    if value is None or isinstance(value, (Mapping, list, tuple)):
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "" if value is None else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -102,6 +102,7 @@ def _sections(report: ReportInput) -> list[str]:
         sections.warnings(report.warnings, verdict),
         section("Overview", overview, "overview"),
         section("Measurements", sections.node_table(nodes, report.t2, aids), "measurements"),
+        section("Reading aids", sections.reading_aids(nodes, report.settings), "reading-aids"),
         section("Follow-up", follow_up.follow_up(report.comparison), "follow-up"),
         section(
             "Images", sections.strips(nodes, report.t2, report.registration, report.fused, aids), "images"

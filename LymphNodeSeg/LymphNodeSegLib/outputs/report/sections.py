@@ -9,7 +9,8 @@ import numpy as np
 
 from ...images.image import Image
 from ...nodes.node import Node
-from ...nodes.reading import TARGET_MM
+from ...nodes.reading import MR_POSITIVE_MM, TARGET_MM, figo_suggestion, mr_positive
+from ...nodes.stations import UNKNOWN
 from ...registration.result import Registration, Verdict
 from ...settings import Settings
 from . import drawing
@@ -108,12 +109,25 @@ def node_table(nodes: Sequence[Node], t2: Image, aids: bool) -> str:
     if aids:
         columns.append((f"Size class{SUGGESTED}", lambda node: text(node.size_class) or DASH))
         if any(node.side or node.station for node in nodes):
-            columns.append((f"Side, station{SUGGESTED}", lambda node: _place(node) or DASH))
+            columns.append((f"Side, station{SUGGESTED}", _side_and_station))
     head = [name for name, _ in columns]
     rows = [[cell(node) for _, cell in columns] for node in nodes]
     return table(
         "Lymph nodes, the largest short axis first", head, rows, sum(SUGGESTED in name for name in head)
     )
+
+
+def reading_aids(nodes: Sequence[Node], settings: Settings) -> str:
+    """What the sizes would mean in cervical cancer; empty where they mean nothing, or nobody asked."""
+    figo = figo_suggestion(nodes, settings.suspicious_mm) if settings.reading_aids else ""
+    if not figo:
+        return ""
+    positive = ", ".join(node.id for node in nodes if mr_positive(node.short_axis_mm)) or "none"
+    lines = [figo, f"Positive by the {MR_POSITIVE_MM:g} mm rule (Wu 2020): {positive}."]
+    note = (
+        '<p class="small">Only if the study is one of cervical cancer. Suggestions; the reader decides.</p>'
+    )
+    return items(lines, "plain") + note
 
 
 def strips(
@@ -206,7 +220,12 @@ def _adc(node: Node) -> Optional[float]:
 
 
 def _place(node: Node) -> str:
-    return joined([text(node.side), text(node.station)])
+    """Side and station as far as they are known."""
+    return joined(text(one) for one in (node.side, node.station) if one != UNKNOWN)
+
+
+def _side_and_station(node: Node) -> str:
+    return joined([text(node.side), text(node.station)], ", ") or DASH
 
 
 def _class(node: Node, aids: bool) -> str:
