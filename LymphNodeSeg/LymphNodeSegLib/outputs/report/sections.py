@@ -124,9 +124,7 @@ def reading_aids(nodes: Sequence[Node], settings: Settings) -> str:
         return ""
     positive = ", ".join(node.id for node in nodes if mr_positive(node.short_axis_mm)) or "none"
     lines = [figo, f"Positive by the {MR_POSITIVE_MM:g} mm rule (Wu 2020): {positive}."]
-    note = (
-        '<p class="small">Only if the study is one of cervical cancer. Suggestions; the reader decides.</p>'
-    )
+    note = '<p class="small">Only if this is a study of cervical cancer. Suggestions; the reader decides.</p>'
     return items(lines, "plain") + note
 
 
