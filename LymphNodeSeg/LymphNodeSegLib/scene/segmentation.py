@@ -10,6 +10,7 @@ import numpy as np
 from ..colors import color_of
 from ..images.image import Image
 from ..nodes.node import Node
+from ..nodes.stations import UNKNOWN
 from .volumes import fill_volume
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _add_segment(segmentation_node: slicer.vtkMRMLSegmentationNode, node: Node) 
 
 def segment_name(node: Node) -> str:
     """What the user reads: "LN001", with side and station where they are known."""
-    return " ".join(part for part in (node.id, node.side, node.station) if part)
+    return " ".join(part for part in (node.id, node.side, node.station) if part not in ("", UNKNOWN))
 
 
 def _check_labels(labels: Image, nodes: Sequence[Node]) -> None:
