@@ -26,6 +26,7 @@ SAMPLES = 128
 
 MOST_HARMONICS = 16
 _BATCH = 64
+_RESTLESS = 4  # harmonics from which a curve may swing out between its points
 _ROUNDS = 4  # of moving the points' parameters to the nearest place on the curve, at each order
 
 # For each 2x2 cell (bits: 1 top left, 2 top right, 4 bottom right, 8 bottom left) the line's piece as
@@ -183,9 +184,18 @@ def _fit(loops: Loops, batch: np.ndarray) -> list[tuple[int, np.ndarray]]:
         good = wrong.max(axis=1) <= TOLERANCE_PIXELS
         if good.any():
             curves = _basis(grid, order) @ coefficients[good]
+            if order >= _RESTLESS:
+                calm = [_stays_near(curve, loop) for curve, loop in zip(curves, p[good])]
+                curves, good[good] = curves[calm], calm
             done += list(zip(left[good].tolist(), curves))
             left = left[~good]
     return done
+
+
+def _stays_near(curve: np.ndarray, points: np.ndarray) -> bool:
+    """Whether a curve keeps to its points between them, too: a high order may swing out."""
+    squared = ((curve[:, None] - points[None]) ** 2).sum(axis=2)
+    return bool(squared.min(axis=1).max() <= 1.0)
 
 
 def _parameters(points: np.ndarray, used: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
