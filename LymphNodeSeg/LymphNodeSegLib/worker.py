@@ -5,12 +5,14 @@ folder, runs the same pipeline as the command line, and leaves the result there.
 standard output in the lines of `progress.JsonLines`, begun by
 ``{"event": "started", "pid": .., "stages": [..]}`` and ended by ``{"event": "done", "nodes": ..}`` or
 ``{"event": "failed", "reason": "input"|"cancelled"|"memory"|"missing"|"defect", "text": ..}``.
-When its standard input ends (the user cancelled, or Slicer is gone), so does it.
+When its standard input ends (the user cancelled, or Slicer is gone), so does it, and the folder with the
+images goes too.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import traceback
@@ -37,9 +39,14 @@ def main(folder: str) -> int:
     # A library's chatter must not end up between the lines of progress.
     sys.stdout = sys.stderr
     cancelled = threading.Event()
-    watcher = threading.Thread(target=_end_with_input, args=(sys.stdin.fileno(), cancelled), daemon=True)
-    watcher.start()
-    return run(Path(folder), lines, cancelled)
+    end_with_input = threading.Thread(
+        target=_end_with_input, args=(sys.stdin.fileno(), cancelled, Path(folder)), daemon=True
+    )
+    end_with_input.start()
+    code = run(Path(folder), lines, cancelled)
+    if cancelled.is_set():
+        shutil.rmtree(folder, ignore_errors=True)
+    return code
 
 
 def run(folder: Path, stream: TextIO, cancelled: threading.Event) -> int:
@@ -84,11 +91,12 @@ def _failed(lines: JsonLines, reason: str, text: str, code: int) -> int:
     return code
 
 
-def _end_with_input(descriptor: int, cancelled: threading.Event) -> None:
+def _end_with_input(descriptor: int, cancelled: threading.Event, folder: Path) -> None:
     """Wait until standard input ends, ask the run to stop, and end the process if it does not."""
     # Not through sys.stdin: its lock, held by a daemon thread, would abort the interpreter's shutdown.
     while os.read(descriptor, 1):
         pass
     cancelled.set()
     threading.Event().wait(SECONDS_TO_STOP)
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(CANCELLED)

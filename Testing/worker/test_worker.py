@@ -109,22 +109,28 @@ def test_what_goes_wrong_is_said_in_one_line(
         assert "torch" in last["text"]
 
 
-def test_worker_ends_when_its_parent_is_gone(tmp_path: Path, images):
+@pytest.mark.parametrize(
+    "work", ["time.sleep(600)", "[lines.fraction(0.5) or time.sleep(0.05) for _ in range(9999)]"]
+)
+def test_worker_ends_when_its_parent_is_gone_and_keeps_no_images(tmp_path: Path, images, work: str):
     """The parent's end closes the pipe; a run that does not listen is ended after a grace time."""
-    write_request(tmp_path, *images, None, Settings())
+    folder = tmp_path / "job"
+    folder.mkdir()
+    write_request(folder, *images, None, Settings())
     program = (
         "import sys, time; from LymphNodeSegLib import worker\n"
-        "worker._compute = lambda *_: time.sleep(600)\n"
+        f"worker._compute = lambda job, lines: {work}\n"
         "sys.exit(worker.main(sys.argv[1]))"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
         assert b"started" in process.stdout.readline()
         process.stdin.close()
-        assert process.wait(timeout=20) == 3
+        assert process.wait(timeout=30) == 3
     finally:
         process.kill()
         process.stdout.close()
         process.wait()
+    assert list(tmp_path.iterdir()) == []

@@ -58,8 +58,8 @@ class WorkerProcess:
         self._on_change, self._on_end = on_change, on_end
         self._ended = False
         self.state = RunState()
-        self.folder = Path(tempfile.mkdtemp(prefix="lymphnodeseg-"))
         self.process = qt.QProcess()
+        self.folder = Path(tempfile.mkdtemp(prefix="lymphnodeseg-"))
 
     def start(self, t2: Image, dwi: Image, adc: Optional[Image], settings: Settings) -> None:
         """Begin the run.
