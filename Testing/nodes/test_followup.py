@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from LymphNodeSegLib.errors import InputError
@@ -139,3 +141,26 @@ def test_recist_category(
 ) -> None:
     matched = [(node(a), node(b)) for a, b in pairs]
     assert recist_category(matched, [node(n) for n in new], [node(n) for n in vanished])[0] == category
+
+
+def test_alignment_of_two_real_scans_of_one_patient(shared_data: Path) -> None:
+    """Two T2 of one prostate on different grids; moving one by a known amount moves the answer by it."""
+    import SimpleITK as sitk
+    from LymphNodeSegLib.images.study import load_series, scan_study
+    from LymphNodeSegLib.nodes.rigid import align
+    from LymphNodeSegLib.progress import Silent
+
+    prior, current = (load_series(series) for series in scan_study(shared_data / "slicetracker")[:2])
+    still = align(prior, current, Silent())
+    assert still.correlation_after > still.correlation_before
+    known = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.05, -0.03, 0.06, (6.0, -9.0, 7.0))
+    moved = prior.to_sitk()
+    moved.SetOrigin(known.TransformPoint(moved.GetOrigin()))
+    turn = np.array(known.GetMatrix()).reshape(3, 3) @ np.array(moved.GetDirection()).reshape(3, 3)
+    moved.SetDirection(turn.ravel().tolist())
+    again = align(Image.from_sitk(moved), current, Silent())
+    middle = current.geometry.corners_lps_mm().mean(axis=0)
+    for offset in np.array([(0, 0, 0), (40, 0, 0), (0, 40, 0), (0, 0, 15)]):
+        point = (middle + offset).tolist()
+        expected = known.TransformPoint(still.transform.TransformPoint(point))
+        assert np.linalg.norm(np.subtract(again.transform.TransformPoint(point), expected)) < 1.5
