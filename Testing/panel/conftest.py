@@ -26,6 +26,9 @@ def _load(path: Path) -> Any:
 @pytest.fixture(scope="session")
 def standins() -> Any:
     qt = pytest.importorskip("PySide6", reason="PySide6 is not installed")
+    pytest.importorskip(
+        "PySide6.QtWidgets", reason="Qt lacks a library of the system (libEGL?)", exc_type=ImportError
+    )
     # Each processEvents() of 6.12.0 loses a reference to None, which ends Python before 3.12 sooner or later.
     if qt.__version__ == "6.12.0" and sys.version_info < (3, 12):
         pytest.skip("PySide6 6.12.0 crashes this Python: install another version")
