@@ -61,14 +61,14 @@ class Mixture:
 MIXTURES = {
     # A good clinical examination.
     "standard": Mixture(
-        nodes=(8, 40), large_share=(0.15, 0.4), slow_flow=(0.1, 0.4), displacement_mm=(1.0, 3.0),
+        nodes=(8, 40), large_share=(0.3, 0.6), slow_flow=(0.1, 0.4), displacement_mm=(1.0, 3.0),
         gas_mm=(2.0, 6.0), motion_mm=0.8, t2_noise=(0.015, 0.05), dwi_noise=(0.012, 0.03),
         residual_fat=(0.03, 0.15), fat_failure=(0.05, 0.3), shading=(0.1, 0.3), ghost=(0.0, 0.03),
         wrap_share=0.15, random_contrast_share=0.15, warp_mm=(3.0, 6.0),
     ),
     # A bad one: displaced by up to 8 mm and more, noisy, badly fat-suppressed, of odd contrast.
     "hard": Mixture(
-        nodes=(3, 40), large_share=(0.05, 0.3), slow_flow=(0.3, 0.8), displacement_mm=(2.5, 6.5),
+        nodes=(3, 40), large_share=(0.2, 0.5), slow_flow=(0.3, 0.8), displacement_mm=(2.5, 6.5),
         gas_mm=(4.0, 10.0), motion_mm=1.8, t2_noise=(0.04, 0.12), dwi_noise=(0.025, 0.07),
         residual_fat=(0.06, 0.25), fat_failure=(0.2, 0.8), shading=(0.25, 0.5), ghost=(0.01, 0.08),
         wrap_share=0.35, random_contrast_share=0.4, warp_mm=(4.0, 8.0),

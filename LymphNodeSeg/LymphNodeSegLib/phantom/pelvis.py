@@ -123,8 +123,8 @@ def build_body(rng: np.random.Generator, palette: Palette, female: bool, slow_fl
     """
     body = Body(rng, palette)
     add_trunk(body)
-    add_strands(body, int(rng.integers(60, 160)))
-    add_small_vessels(body, int(rng.integers(40, 90)))
+    add_strands(body, int(rng.integers(40, 110)))
+    add_small_vessels(body, int(rng.integers(25, 60)))
     add_haze(body)
     add_mesentery(body)
     add_frame(body)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..images.image import Geometry
 from .fields import TILE_SAMPLES, TILE_SIZE, lattice_count, tile_at, upsample
-from .shapes import Shape, parts_of
+from .shapes import Shape, hull_of, parts_of
 from .tissues import Signal
 
 LATTICE_STRIDE = 6
@@ -142,11 +142,12 @@ class Sampling:
 
         thin = (slice(None), slice(None, None, 3), slice(None, None, 3))
         inverse = np.linalg.inv(self.geometry.ijk_to_lps[:3, :3])
-        per_mm = np.abs(inverse).sum(axis=1)
+        per_mm = np.linalg.norm(inverse, axis=1)
         grid = self._grid[thin].reshape(-1, 3)
-        steps = np.array([(a, b, c) for a in (0, 0.5, 1) for b in (0, 0.5, 1) for c in (0, 0.5, 1)])
-        low = np.array([shape.box_mm[0] for shape in shapes])
-        high = np.array([shape.box_mm[1] for shape in shapes])
+        hulls, radii = zip(*(hull_of(shape) for shape in shapes))
+        corners_mm, extents = np.array(hulls), np.ptp(hulls, axis=1).max(axis=1)
+        # The warp stretches a shape by a few percent.
+        margins_mm = margins_mm + 1.12 * np.array(radii) + 0.07 * extents + 0.5
         out = np.zeros((len(shapes), 2, 3), dtype=int)
         for flag, known, matrix in (
             (False, self._anatomy, inverse @ self._turn),
@@ -156,11 +157,10 @@ class Sampling:
             if not len(chosen):
                 continue
             places = known[thin].reshape(-1, 3).astype(float)
-            extent = high[chosen] - low[chosen]
-            corners = low[chosen][:, None] + steps * extent[:, None]
+            corners = corners_mm[chosen]
             nearest = cKDTree(places).query(corners)[1]
             ijk = grid[nearest] + (corners - places[nearest]) @ matrix.T
-            slack = (margins_mm[chosen] + 0.05 * extent.max(axis=1))[:, None] * per_mm
+            slack = margins_mm[chosen, None] * per_mm
             out[chosen, 0] = np.floor(ijk.min(axis=1) - slack)
             out[chosen, 1] = np.ceil(ijk.max(axis=1) + slack) + 1
         return np.clip(out, 0, np.array(self.geometry.size_ijk))
@@ -211,7 +211,7 @@ class _Painter:
             first[id(layer.shape)] = len(parts)
             own = parts_of(layer.shape)
             parts += own
-            margins += [reach[id(layer.shape)] + 1.5 * self.pixel_mm] * len(own)
+            margins += [reach[id(layer.shape)] + 0.8 * self.pixel_mm + 0.5] * len(own)
             in_patient += [layer.in_patient] * len(own)
         self.parts = parts
         self.ranges = [(first[id(layer.shape)], len(parts_of(layer.shape))) for layer in layers]

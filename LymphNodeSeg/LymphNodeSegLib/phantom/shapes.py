@@ -102,18 +102,19 @@ class Capsule:
         flatten: ArrayLike = (1.0, 1.0, 1.0),
     ) -> None:
         self.flatten = np.asarray(flatten, dtype=float)
-        self._is_flat = bool((self.flatten != 1.0).any())
+        self.is_flat = bool((self.flatten != 1.0).any())
         start, end = np.asarray(start_mm, dtype=float), np.asarray(end_mm, dtype=float)
         radius = max(start_radius_mm, end_radius_mm) / self.flatten
         self.box_mm = (np.minimum(start, end) - radius, np.maximum(start, end) + radius)
         self.start, self.axis = start * self.flatten, (end - start) * self.flatten
         self.length_squared = max(float(self.axis @ self.axis), 1e-9)
+        self.widest_mm = float(max(start_radius_mm, end_radius_mm))
         self.radius, self.radius_change = float(start_radius_mm), float(end_radius_mm - start_radius_mm)
 
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Signed distance in mm."""
         s, a = self.start.tolist(), self.axis.tolist()
-        if self._is_flat:
+        if self.is_flat:
             f = self.flatten.tolist()
             dx, dy, dz = x * f[0] - s[0], y * f[1] - s[1], z * f[2] - s[2]
         else:
@@ -219,6 +220,16 @@ class Union:
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Signed distance in mm."""
         return np.asarray(np.min([part.distance(x, y, z) for part in self.parts], axis=0))
+
+
+def hull_of(shape: Shape) -> tuple[np.ndarray, float]:
+    """Eight points in mm, and a radius: no part of the shape is farther from their convex hull."""
+    if isinstance(shape, Capsule) and not shape.is_flat:
+        return np.array([shape.start, shape.start + shape.axis] * 4), shape.widest_mm
+    low, high = shape.box_mm
+    return np.array(
+        [(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+    ), 0.0
 
 
 def parts_of(shape: Shape) -> list[Shape]:

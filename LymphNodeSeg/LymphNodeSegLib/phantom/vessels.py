@@ -108,7 +108,7 @@ def add_branches(body: Body, side: str, s: float, slow: float) -> None:
     """Branches of the iliac vessels, each with a vein or two beside the artery."""
     rng = body.rng
     for name, points in BRANCHES.items():
-        path = body.path(mirrored(points, s), 2.5, 8.0)
+        path = body.path(mirrored(points, s), 2.5, 11.0)
         body.add_vessel(path, body.palette.signal("flow_void", 0.4), 0.4)
         for _ in range(int(rng.integers(1, 3))):
             shift = rng.normal(0, 1, 3)

@@ -128,7 +128,7 @@ def add_haze(body: Body) -> None:
 def add_mesentery(body: Body) -> None:
     """Small vessels of mesentery, mesorectum and parametria, single and in bundles."""
     rng = body.rng
-    for _ in range(int(rng.integers(40, 80))):
+    for _ in range(int(rng.integers(25, 55))):
         start = np.array([rng.uniform(-50, 50), rng.uniform(-40, 70), rng.uniform(-20, 125)])
         steps = rng.normal(0, 1, 3) + rng.normal(0, 0.6, (4, 3))
         steps *= 8.0 / np.linalg.norm(steps, axis=1, keepdims=True)
