@@ -10,46 +10,51 @@ from itertools import combinations
 
 import numpy as np
 
-# The six neighbors of a voxel, as (k, j, i) steps; pairs of them that are not opposite give 12 channels.
-_NEIGHBORS = [
-    np.array(step) for step in ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
-]
+CHANNELS = 12
+PATCH_SIGMA_VOXELS = (0.5, 1.0, 1.0)
+_NEIGHBORS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
 
 
-def self_similarity(
-    array: np.ndarray, inside: np.ndarray, reach_voxels: tuple[int, int, int], patch_sigma: tuple[float, ...]
-) -> np.ndarray:
-    """Twelve channels in 0..1 for each voxel, float32, shape (12, k, j, i).
+def self_similarity(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Twelve channels in 0..1 for each voxel: one for each pair of its six neighbors that are not opposite.
 
     Args:
         array: Image [k, j, i].
-        inside: Where the image has data; sets the scale of the noise.
-        reach_voxels: Distance of the neighbors along k, j, i.
-        patch_sigma: Gaussian weight of a patch along k, j, i, in voxels.
+        inside: Boolean [k, j, i], where the image shows the patient; sets the typical contrast.
+
+    Returns:
+        float32 [k, j, i, channel].
     """
     from scipy.ndimage import gaussian_filter
 
-    padded = np.pad(array, [(reach, reach) for reach in reach_voxels], mode="edge")
+    padded = np.pad(array.astype(np.float32, copy=False), 1, mode="edge")
     neighbors = [
-        _shifted(padded, step * np.array(reach_voxels), array.shape, reach_voxels) for step in _NEIGHBORS
+        padded[tuple(slice(1 + s, 1 + s + n) for s, n in zip(step, array.shape))] for step in _NEIGHBORS
     ]
-    channels = []
-    for first, second in combinations(range(6), 2):
-        if first // 2 == second // 2:
-            continue
+    distances = np.empty((*array.shape, CHANNELS), dtype=np.float32)
+    pairs = [pair for pair in combinations(range(len(_NEIGHBORS)), 2) if pair[0] // 2 != pair[1] // 2]
+    for channel, (first, second) in enumerate(pairs):
         difference = neighbors[first] - neighbors[second]
-        channels.append(gaussian_filter(difference * difference, patch_sigma, truncate=2.5))
-    distances = np.stack(channels)
-    distances -= distances.min(axis=0)
-    scale = distances.mean(axis=0)
-    typical = float(np.mean(scale[inside])) if inside.any() else 1.0
-    np.clip(scale, 0.05 * typical + 1e-9, 50.0 * typical + 1e-9, out=scale)
-    return np.exp(-distances / scale).astype(np.float32)
+        distances[..., channel] = gaussian_filter(
+            difference * difference, PATCH_SIGMA_VOXELS, truncate=2.5, mode="nearest"
+        )
+    distances -= distances.min(axis=-1, keepdims=True)
+    contrast = distances.mean(axis=-1, keepdims=True)
+    # Half of a pelvis is fat without structure: the median contrast is that of the noise, and what does not
+    # stand out from it is described as flat.
+    np.maximum(contrast, np.median(contrast[inside]) + 1e-12 if inside.any() else 1.0, out=contrast)
+    distances /= -contrast
+    return np.exp(distances, out=distances)
 
 
-def _shifted(
-    padded: np.ndarray, step: np.ndarray, shape: tuple[int, ...], reach: tuple[int, int, int]
-) -> np.ndarray:
-    """The padded array's original extent, moved by a step."""
-    start = np.array(reach) + step
-    return padded[tuple(slice(int(a), int(a) + n) for a, n in zip(start, shape))]
+def structure(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """How much there is to see around each voxel: 0 in flat tissue, towards 1 at edges; float32 [k, j, i]."""
+    from scipy.ndimage import gaussian_filter
+
+    steepness = np.zeros(array.shape, dtype=np.float32)
+    for order in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
+        slope = gaussian_filter(array, (0.6, 1.0, 1.0), order=order, mode="nearest")
+        steepness += slope * slope
+    steepness = gaussian_filter(steepness, PATCH_SIGMA_VOXELS)
+    usual = float(np.median(steepness[inside])) if inside.any() else 1.0
+    return np.asarray(steepness / (steepness + 3.0 * usual + 1e-12), dtype=np.float32)

@@ -1,25 +1,109 @@
-"""How well DWI and T2 agree: figures that do not take part in the registration itself."""
+"""How well DWI and T2 agree: figures that take no part in finding the registration."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..images.image import Geometry
-from .space import sitk_grid
+from ..images.image import Geometry, Image
+from .resample import displacement_on, field_transform
+from .space import floating, level, points_of, sitk_grid
 
 if TYPE_CHECKING:
     import SimpleITK
 
 BINS = 32
+GRID_MM = 2.0
+LEAST_VOXELS = 200
+STRONG_PERCENTILE = 90.0
 
 
-def normalized_mutual_information(first: np.ndarray, second: np.ndarray, inside: np.ndarray) -> float:
-    """(H(A) + H(B)) / H(A, B) of two images inside a mask (Studholme 1999); 1 means independent, 2 identical."""
-    if int(inside.sum()) < 100:
-        return 1.0
-    joint, _, _ = np.histogram2d(_ranked(first[inside]), _ranked(second[inside]), bins=BINS)
+@dataclass(frozen=True)
+class Figures:
+    """Agreement in one part of the image; see `result.Verdict` for what the figures mean."""
+
+    similarity: float
+    edge_overlap: float
+    largest_displacement_mm: float
+    smallest_jacobian: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The DWI as one transform shows it on the judge's grid."""
+
+    dwi: np.ndarray
+    known: np.ndarray
+    displacement_mm: np.ndarray
+    jacobian: np.ndarray
+
+
+class Judge:
+    """Compares transforms of a DWI onto a T2, always on the same voxels of the T2.
+
+    Args:
+        t2: The T2.
+        dwi: The DWI that guides the registration.
+    """
+
+    def __init__(self, t2: Image, dwi: Image) -> None:
+        here = level(t2, dwi, np.eye(4), GRID_MM, margin_mm=0.0)
+        self._dwi = dwi
+        self.grid: Geometry = here.grid
+        self._t2, self.body = here.t2_moved(np.eye(4))
+        self.overlap = float(np.mean(here.dwi_here[self.body])) if self.body.any() else 0.0
+
+    def look(self, transform: SimpleITK.Transform) -> Seen:
+        """The DWI under a transform (T2 points to DWI points)."""
+        import SimpleITK as sitk
+
+        field = displacement_on(transform, self.grid)
+        through = field_transform(field)
+        dwi = sitk.Resample(floating(self._dwi), sitk_grid(self.grid), through, sitk.sitkLinear, 0.0)
+        jacobian = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))
+        vectors = sitk.GetArrayFromImage(field)
+        known = inside_moved(self._dwi.geometry, self.grid, vectors)
+        return Seen(sitk.GetArrayFromImage(dwi), known, np.sqrt((vectors**2).sum(axis=-1)), jacobian)
+
+    def figures(self, seen: Seen, part: np.ndarray) -> Figures:
+        """Agreement inside a part of the grid (boolean [k, j, i])."""
+        here = part & seen.known
+        few = int(here.sum()) < LEAST_VOXELS
+        return Figures(
+            1.0 if few else normalized_mutual_information(self._t2[here], seen.dwi[here]),
+            0.0 if few else edge_overlap(self._t2, seen.dwi, here),
+            0.0 if few else float(seen.displacement_mm[here].max()),
+            1.0 if few else float(seen.jacobian[here].min()),
+        )
+
+    def regions(self) -> dict[str, np.ndarray]:
+        """The outer thirds of the body along the patient's axes, by name."""
+        points = points_of(self.grid)
+        names = (("right", "left"), ("anterior", "posterior"), ("lower", "upper"))
+        parts = {}
+        for axis, (low_name, high_name) in enumerate(names):
+            place = points[..., axis]
+            low, high = np.percentile(place[self.body], (100.0 / 3.0, 200.0 / 3.0))
+            parts[low_name] = self.body & (place <= low)
+            parts[high_name] = self.body & (place >= high)
+        return parts
+
+
+def inside_moved(image: Geometry, grid: Geometry, displacement_lps_mm: np.ndarray) -> np.ndarray:
+    """True where a grid point, moved by its displacement [k, j, i, 3], falls into the image."""
+    points = points_of(grid) + displacement_lps_mm
+    index = image.ijk_from_lps(points)
+    return np.asarray(np.all((index >= -0.5) & (index <= np.array(image.size_ijk) - 0.5), axis=-1))
+
+
+def normalized_mutual_information(first: np.ndarray, second: np.ndarray) -> float:
+    """(H(A) + H(B)) / H(A, B) of two lists of values (Studholme 1999): 1 independent, 2 the same.
+
+    Values beyond the 0.5th and 99.5th percentile are clipped, so that a bright bladder does not set the bins.
+    """
+    joint, _, _ = np.histogram2d(_clipped(first), _clipped(second), bins=BINS)
     joint /= joint.sum()
     both = _entropy(joint)
     if both <= 0.0:
@@ -27,63 +111,26 @@ def normalized_mutual_information(first: np.ndarray, second: np.ndarray, inside:
     return (_entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))) / both
 
 
-def edge_overlap(t2: np.ndarray, dwi: np.ndarray, inside: np.ndarray) -> float:
-    """Share of the strong T2 edges (top 10 % inside) that lie on a strong DWI edge, 0 to 1."""
-    if int(inside.sum()) < 100:
-        return 0.0
-    strong_t2 = _strong(t2, inside)
-    strong_dwi = _strong(dwi, inside)
-    return float((strong_t2 & strong_dwi).sum() / max(int(strong_t2.sum()), 1))
+def edge_overlap(t2: np.ndarray, dwi: np.ndarray, where: np.ndarray) -> float:
+    """Share of the strong T2 edges (the steepest tenth) that lie on a strong DWI edge, 0 to 1."""
+    strong_t2 = _strong(t2, where)
+    return float((strong_t2 & _strong(dwi, where)).sum() / max(int(strong_t2.sum()), 1))
 
 
-def largest_displacement_mm(transform: SimpleITK.Transform, grid: Geometry, inside: np.ndarray) -> float:
-    """Longest displacement at the grid's points inside a mask."""
-    field = _field(transform, grid)
-    length = np.sqrt((field**2).sum(axis=-1))
-    return float(length[inside].max()) if inside.any() else 0.0
+def _strong(array: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The voxels inside with the steepest in-plane gradient."""
+    from scipy.ndimage import gaussian_filter
+
+    rows, columns = (gaussian_filter(array, (0.0, 1.0, 1.0), order=o) for o in ((0, 1, 0), (0, 0, 1)))
+    steepness = np.hypot(rows, columns)
+    return (steepness >= np.percentile(steepness[where], STRONG_PERCENTILE)) & where
 
 
-def smallest_jacobian(transform: SimpleITK.Transform, grid: Geometry, inside: np.ndarray) -> float:
-    """Smallest Jacobian determinant of the mapping at the grid's points inside a mask."""
-    import SimpleITK as sitk
-
-    if not inside.any():
-        return 1.0
-    field = sitk.TransformToDisplacementField(transform, sitk.sitkVectorFloat64, *_where(grid))
-    determinant = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))
-    return float(determinant[inside].min())
-
-
-def _field(transform: SimpleITK.Transform, grid: Geometry) -> np.ndarray:
-    """Displacement vectors [k, j, i, 3] in LPS millimeters at the grid's points."""
-    import SimpleITK as sitk
-
-    return sitk.GetArrayFromImage(
-        sitk.TransformToDisplacementField(transform, sitk.sitkVectorFloat64, *_where(grid))
-    )
-
-
-def _where(grid: Geometry) -> tuple:
-    """Size, origin, spacing and direction, in the order SimpleITK's filters want them."""
-    image = sitk_grid(grid)
-    return image.GetSize(), image.GetOrigin(), image.GetSpacing(), image.GetDirection()
-
-
-def _ranked(values: np.ndarray) -> np.ndarray:
-    """Values clipped to their 0.5th and 99.5th percentile, so that a bright bladder does not set the bins."""
+def _clipped(values: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values, (0.5, 99.5))
     return np.clip(values, low, high)
 
 
 def _entropy(share: np.ndarray) -> float:
-    """Shannon entropy in nats."""
     positive = share[share > 0]
     return float(-(positive * np.log(positive)).sum())
-
-
-def _strong(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The tenth of the voxels inside with the steepest in-plane gradient."""
-    from scipy.ndimage import gaussian_gradient_magnitude
-
-    steepness = np.stack([gaussian_gradient_magnitude(plane.astype(np.float32), 1.0) for plane in array])
-    return (steepness >= np.percentile(steepness[inside], 90.0)) & inside

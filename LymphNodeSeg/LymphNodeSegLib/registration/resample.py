@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..images.image import Geometry, Image
-from .space import sitk_grid
+from .space import LEAST_FILTER_SIZE, floating, sitk_grid
 
 if TYPE_CHECKING:
     import SimpleITK
 
 
+def displacement_on(transform: SimpleITK.Transform, grid: Geometry) -> SimpleITK.Image:
+    """The transform's displacement in LPS mm at the points of a grid, as a vector image."""
+    import SimpleITK as sitk
+
+    return sitk.TransformToDisplacementField(
+        transform,
+        sitk.sitkVectorFloat64,
+        grid.size_ijk,
+        grid.origin_lps_mm,
+        grid.spacing_mm,
+        grid.direction_lps,
+    )
+
+
+def field_transform(field: SimpleITK.Image) -> SimpleITK.Transform:
+    """A displacement field as a transform; the field stays whole (SimpleITK would take it over)."""
+    import SimpleITK as sitk
+
+    return sitk.DisplacementFieldTransform(sitk.Image(field))
+
+
 class Resampler:
-    """Samples images at the places where a transform maps the points of a grid; the places are computed once.
+    """Samples images where a transform maps the points of a grid; those places are computed once.
 
     Args:
         transform: From LPS points of the grid's space to LPS points of the images.
@@ -22,53 +43,35 @@ class Resampler:
     """
 
     def __init__(self, transform: SimpleITK.Transform, grid: Geometry) -> None:
-        import SimpleITK as sitk
-
-        self._grid = grid
-        self._reference = sitk_grid(grid)
-        if transform.IsLinear():
-            self._transform = transform
-        else:
-            field = sitk.TransformToDisplacementField(
-                transform,
-                sitk.sitkVectorFloat64,
-                grid.size_ijk,
-                grid.origin_lps_mm,
-                grid.spacing_mm,
-                grid.direction_lps,
-            )
-            self._transform = sitk.DisplacementFieldTransform(field)
+        self._grid, self._reference = grid, sitk_grid(grid)
+        linear = transform.IsLinear()
+        self._transform = transform if linear else field_transform(displacement_on(transform, grid))
 
     def signal(self, image: Image) -> Image:
         """A signal intensity: cubic B-spline, kept within the values that the image has; 0 outside it."""
         import SimpleITK as sitk
 
-        source = sitk.Cast(image.to_sitk(), sitk.sitkFloat32)
-        cubic = min(source.GetSize()) >= 4
-        values = sitk.Resample(
-            source, self._reference, self._transform, sitk.sitkBSpline if cubic else sitk.sitkLinear, 0.0
-        )
-        array = sitk.GetArrayFromImage(values)
+        cubic = min(image.geometry.size_ijk) >= LEAST_FILTER_SIZE
+        array = self._sampled(floating(image), sitk.sitkBSpline if cubic else sitk.sitkLinear)
         low, high = min(float(image.array.min()), 0.0), float(image.array.max())
-        return Image(np.clip(array, low, high), self._grid, image.acquisition)
+        return Image(np.clip(array, low, high, out=array), self._grid, image.acquisition)
 
     def quantity(self, image: Image) -> Image:
         """A measured quantity such as ADC: linear, since overshoot would invent values; 0 outside it."""
         import SimpleITK as sitk
 
-        source = sitk.Cast(image.to_sitk(), sitk.sitkFloat32)
-        values = sitk.Resample(source, self._reference, self._transform, sitk.sitkLinear, 0.0)
-        return Image(sitk.GetArrayFromImage(values), self._grid, image.acquisition)
+        return Image(self._sampled(floating(image), sitk.sitkLinear), self._grid, image.acquisition)
 
     def known(self, image: Image) -> np.ndarray:
         """True where a point of the grid falls into the image's field of view, boolean [k, j, i]."""
         import SimpleITK as sitk
 
-        ones = sitk.Image(image.geometry.size_ijk, sitk.sitkUInt8) + 1
-        ones.CopyInformation(image.to_sitk())
-        here = sitk.Resample(ones, self._reference, self._transform, sitk.sitkNearestNeighbor, 0)
-        return sitk.GetArrayFromImage(here).astype(bool)
+        ones = sitk_grid(image.geometry) + 1
+        return self._sampled(ones, sitk.sitkNearestNeighbor).astype(bool)
 
-    def optional_quantity(self, image: Optional[Image]) -> Optional[Image]:
-        """`quantity` of an image that may not exist."""
-        return None if image is None else self.quantity(image)
+    def _sampled(self, image: SimpleITK.Image, interpolator: int) -> np.ndarray:
+        import SimpleITK as sitk
+
+        return sitk.GetArrayFromImage(
+            sitk.Resample(image, self._reference, self._transform, interpolator, 0.0)
+        )

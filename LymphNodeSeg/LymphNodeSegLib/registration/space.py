@@ -6,7 +6,7 @@ array axis. Arrays here are indexed [k, j, i] like an `Image`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,38 +16,77 @@ from ..images.image import Geometry, Image
 if TYPE_CHECKING:
     import SimpleITK
 
+BODY_SHARE = 0.06
+LEAST_FILTER_SIZE = 4  # SimpleITK's recursive filters need that many voxels along an axis
+
 
 @dataclass(frozen=True)
-class Pair:
-    """T2 and DWI on one grid along the DWI's axes.
+class Level:
+    """The DWI on one working grid, and a T2 of the same detail that can be brought there.
 
     Attributes:
-        grid: The grid.
-        t2, dwi: Voxels, float32, robustly scaled to about 0 to 1.
-        both: True where both images have data.
+        grid: The working grid, along the DWI's axes.
+        dwi: DWI on the grid, float32, scaled so that its bright tissue is about 1.
+        dwi_here: True where the grid lies in the DWI's field of view.
     """
 
     grid: Geometry
-    t2: np.ndarray
     dwi: np.ndarray
-    both: np.ndarray
+    dwi_here: np.ndarray
+    _t2: SimpleITK.Image = field(repr=False)
+    _t2_geometry: Geometry = field(repr=False)
+
+    def t2_moved(self, rigid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """T2 on the grid after a rigid movement, and where it shows the body (not air or gas).
+
+        Args:
+            rigid: 4x4 matrix from LPS points of the T2 to LPS points of the DWI.
+        """
+        import SimpleITK as sitk
+        from scipy.ndimage import gaussian_filter
+
+        back = np.linalg.inv(rigid)
+        to_t2 = sitk.AffineTransform(back[:3, :3].ravel().tolist(), back[:3, 3].tolist())
+        array = sitk.GetArrayFromImage(
+            sitk.Resample(self._t2, sitk_grid(self.grid), to_t2, sitk.sitkLinear, 0.0)
+        )
+        sigma_mm = (0.0, 3.0, 3.0)
+        around = gaussian_filter(array, [s / mm for s, mm in zip(sigma_mm, self.grid.spacing_mm[::-1])])
+        return array, (around > BODY_SHARE) & inside(self._t2_geometry, self.grid, back)
 
 
-def working_grid(t2: Geometry, dwi: Geometry, rigid: SimpleITK.Transform, spacing_mm: float) -> Geometry:
-    """The smallest grid along the DWI's axes that covers the T2, moved by the rigid transform.
+def level(t2: Image, dwi: Image, rigid: np.ndarray, spacing_mm: float, margin_mm: float = 6.0) -> Level:
+    """Both images prepared for one working grid.
 
     Args:
-        t2: Grid of the T2.
-        dwi: Grid of the DWI.
-        rigid: From LPS points of the T2 to LPS points of the DWI.
-        spacing_mm: Distance of the grid's points in the DWI's plane; along the slices it is the DWI's own
-            slice distance, but not below this.
+        t2: The T2.
+        dwi: The DWI.
+        rigid: 4x4 matrix from LPS points of the T2 to LPS points of the DWI, about right.
+        spacing_mm: Distance of the grid's points in the DWI's plane; along the slices it is the DWI's own.
+        margin_mm: How far the grid reaches beyond the T2.
     """
+    import SimpleITK as sitk
+
+    grid = working_grid(t2.geometry, dwi.geometry, rigid, spacing_mm, margin_mm)
+    detail_mm = np.maximum(grid.spacing_mm, dwi.geometry.spacing_mm)
+    axes = np.abs(t2.geometry.direction.T @ rigid[:3, :3].T @ grid.direction)
+    fine_t2 = _blurred(_bright_is_one(t2), axes @ detail_mm)
+    fine_dwi = _blurred(_bright_is_one(dwi), np.array(grid.spacing_mm))
+    array = sitk.GetArrayFromImage(
+        sitk.Resample(fine_dwi, sitk_grid(grid), sitk.Transform(), sitk.sitkLinear, 0.0)
+    )
+    return Level(grid, array, inside(dwi.geometry, grid), fine_t2, t2.geometry)
+
+
+def working_grid(
+    t2: Geometry, dwi: Geometry, rigid: np.ndarray, spacing_mm: float, margin_mm: float
+) -> Geometry:
+    """The smallest grid along the DWI's axes that covers the T2 moved by the rigid matrix, and a margin."""
     spacing = np.array([spacing_mm, spacing_mm, max(dwi.spacing_mm[2], spacing_mm)])
-    corners = np.array([rigid.TransformPoint(corner.tolist()) for corner in t2.corners_lps_mm()])
+    corners = t2.corners_lps_mm() @ rigid[:3, :3].T + rigid[:3, 3]
     along_axes = (corners - np.array(dwi.origin_lps_mm)) @ dwi.direction
-    first = np.floor(along_axes.min(axis=0) / spacing) - 1
-    last = np.ceil(along_axes.max(axis=0) / spacing) + 1
+    first = np.floor((along_axes.min(axis=0) - margin_mm) / spacing)
+    last = np.ceil((along_axes.max(axis=0) + margin_mm) / spacing)
     origin = np.array(dwi.origin_lps_mm) + dwi.direction @ (first * spacing)
     return Geometry(
         tuple(int(n) for n in last - first + 1),  # type: ignore[arg-type]
@@ -57,16 +96,22 @@ def working_grid(t2: Geometry, dwi: Geometry, rigid: SimpleITK.Transform, spacin
     )
 
 
-def bring_together(t2: Image, dwi: Image, rigid: SimpleITK.Transform, spacing_mm: float) -> Pair:
-    """Both images on the working grid, the T2 moved by the inverse of the rigid transform."""
-    import SimpleITK as sitk
+def inside(image: Geometry, grid: Geometry, to_image: np.ndarray = np.eye(4)) -> np.ndarray:  # noqa: B008
+    """True where a point of the grid, moved by a 4x4 LPS matrix, falls into the image's field of view."""
+    matrix = np.linalg.inv(image.ijk_to_lps) @ to_image @ grid.ijk_to_lps
+    i, j, k = (np.arange(n, dtype=float) for n in grid.size_ijk)
+    within = np.ones(grid.size_ijk[::-1], dtype=bool)
+    for axis, size in enumerate(image.size_ijk):
+        a, b, c, start = matrix[axis]
+        index = (c * k)[:, None, None] + (b * j)[:, None] + (a * i + start)
+        within &= (index >= -0.5) & (index <= size - 0.5)
+    return within
 
-    grid = working_grid(t2.geometry, dwi.geometry, rigid, spacing_mm)
-    detail_mm = np.maximum(grid.spacing_mm, dwi.geometry.spacing_mm)
-    moved_t2, t2_here = _sample(t2, grid, rigid.GetInverse(), detail_mm)
-    still_dwi, dwi_here = _sample(dwi, grid, sitk.Transform(3, sitk.sitkIdentity), np.array(grid.spacing_mm))
-    both = t2_here & dwi_here
-    return Pair(grid, _scaled(moved_t2, both), _scaled(still_dwi, both), both)
+
+def points_of(grid: Geometry) -> np.ndarray:
+    """LPS mm of every voxel center, [k, j, i, 3]."""
+    k, j, i = np.indices(grid.size_ijk[::-1])
+    return grid.lps_from_ijk(np.stack([i, j, k], axis=-1))
 
 
 def sitk_grid(grid: Geometry) -> SimpleITK.Image:
@@ -80,38 +125,31 @@ def sitk_grid(grid: Geometry) -> SimpleITK.Image:
     return image
 
 
-def _sample(
-    image: Image, grid: Geometry, to_image: SimpleITK.Transform, detail_mm: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The image on the grid, blurred to the given detail along the grid's axes, and where it has data."""
+def floating(image: Image) -> SimpleITK.Image:
+    """The image as SimpleITK's 32-bit floating point."""
     import SimpleITK as sitk
 
-    source = sitk.Cast(image.to_sitk(), sitk.sitkFloat32)
-    ones = sitk.Image(source.GetSize(), sitk.sitkUInt8) + 1
-    ones.CopyInformation(source)
-    axes = np.abs(image.geometry.direction.T @ grid.direction)
-    wanted = axes @ detail_mm
-    for axis, (own, coarse) in enumerate(zip(image.geometry.spacing_mm, wanted)):
-        if coarse > 1.3 * own and image.geometry.size_ijk[axis] >= 4:  # the recursive filter's least size
-            sigma = 0.42 * float(np.sqrt(coarse**2 - own**2))
-            source = _smooth(source, sigma, axis)
-    reference = sitk_grid(grid)
-    values = sitk.Resample(source, reference, to_image, sitk.sitkLinear, 0.0)
-    here = sitk.Resample(ones, reference, to_image, sitk.sitkNearestNeighbor, 0)
-    return sitk.GetArrayFromImage(values), sitk.GetArrayFromImage(here).astype(bool)
+    return sitk.Cast(image.to_sitk(), sitk.sitkFloat32)
 
 
-def _smooth(image: SimpleITK.Image, sigma_mm: float, axis: int) -> SimpleITK.Image:
-    """Gaussian along one axis."""
+def _bright_is_one(image: Image) -> SimpleITK.Image:
+    """The image scaled so that its 99th percentile is 1, clipped to 0..1.5: nothing single sets the scale."""
     import SimpleITK as sitk
 
-    return sitk.RecursiveGaussian(image, sigma_mm, False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis)
+    step = max(1, image.array.size // 200_000)
+    bright = float(np.percentile(image.array.ravel()[::step], 99.0))
+    scaled = floating(image) * (1.0 / bright if bright > 0.0 else 1.0)
+    return sitk.Clamp(scaled, sitk.sitkFloat32, 0.0, 1.5)
 
 
-def _scaled(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Voxels scaled so that the 1st and 99th percentile inside become 0 and 1, clipped beyond 0 and 1.5."""
-    if not inside.any():
-        return np.zeros_like(array, dtype=np.float32)
-    low, high = np.percentile(array[inside], (1.0, 99.0))
-    scaled = (array - low) / max(float(high - low), 1e-6)
-    return np.clip(scaled, 0.0, 1.5).astype(np.float32)
+def _blurred(image: SimpleITK.Image, detail_mm: np.ndarray) -> SimpleITK.Image:
+    """The image without detail finer than given along its axes, so that sampling it does not alias."""
+    import SimpleITK as sitk
+
+    for axis, (own, wanted) in enumerate(zip(image.GetSpacing(), detail_mm)):
+        if wanted > 1.2 * own and image.GetSize()[axis] >= LEAST_FILTER_SIZE:
+            sigma_mm = 0.42 * float(np.sqrt(wanted**2 - own**2))
+            image = sitk.RecursiveGaussian(
+                image, sigma_mm, False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis
+            )
+    return image

@@ -61,6 +61,17 @@ def spline_transform(
     return transform
 
 
+def rigid_transform(matrix: np.ndarray) -> SimpleITK.Transform:
+    """A 4x4 rigid LPS matrix as a transform."""
+    import SimpleITK as sitk
+
+    left, _, right = np.linalg.svd(matrix[:3, :3])  # rounding must not make it less than orthogonal
+    transform = sitk.VersorRigid3DTransform()
+    transform.SetMatrix((left @ right).ravel().tolist(), 1e-6)
+    transform.SetTranslation(matrix[:3, 3].tolist())
+    return transform
+
+
 def compose(*steps: SimpleITK.Transform) -> SimpleITK.CompositeTransform:
     """One transform that applies the given ones in their order."""
     import SimpleITK as sitk

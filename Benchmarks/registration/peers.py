@@ -1,0 +1,64 @@
+"""One registration by a peer; runs in an environment of its own that has itk-elastix and antspyx.
+
+    PYTHON peers.py elastix|ants FOLDER
+
+FOLDER holds t2.nrrd, dwi.nrrd and points.npy (n, 3; LPS mm, T2 voxel centers). Writes mapped.npy and
+measured.json (seconds of the registration with the DWI brought onto the T2 grid, peak memory).
+Each peer runs as its documentation begins: elastix's default rigid and B-spline parameter maps, ANTs' "SyNRA".
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def elastix(folder: Path, points: np.ndarray) -> tuple[np.ndarray, float]:
+    """The points mapped by elastix, and its seconds."""
+    import itk
+
+    fixed, moving = (itk.imread(str(folder / name), itk.F) for name in ("t2.nrrd", "dwi.nrrd"))
+    parameters = itk.ParameterObject.New()
+    for name in ("rigid", "bspline"):
+        parameters.AddParameterMap(parameters.GetDefaultParameterMap(name))
+    parameters.SetParameter("RandomSeed", "1")
+    begin = time.perf_counter()
+    _, transform = itk.elastix_registration_method(fixed, moving, parameter_object=parameters)
+    seconds = time.perf_counter() - begin
+    field = itk.GetArrayFromImage(itk.transformix_deformation_field(moving, transform))
+    index = [[int(n) for n in fixed.TransformPhysicalPointToIndex(point.tolist())] for point in points]
+    i, j, k = np.array(index).T
+    return points + field[k, j, i], seconds
+
+
+def ants(folder: Path, points: np.ndarray) -> tuple[np.ndarray, float]:
+    """The points mapped by ANTs, and its seconds."""
+    import ants as library
+    import pandas
+
+    fixed, moving = (library.image_read(str(folder / name)) for name in ("t2.nrrd", "dwi.nrrd"))
+    begin = time.perf_counter()
+    found = library.registration(fixed, moving, type_of_transform="SyNRA", random_seed=1)
+    seconds = time.perf_counter() - begin
+    table = pandas.DataFrame(points, columns=["x", "y", "z"])
+    # Points go the way from fixed to moving by the transforms that bring the moving image to the fixed.
+    mapped = library.apply_transforms_to_points(3, table, found["fwdtransforms"])
+    return mapped[["x", "y", "z"]].to_numpy(), seconds
+
+
+def main() -> None:
+    """Runs the method that the command line names."""
+    folder = Path(sys.argv[2])
+    mapped, seconds = {"elastix": elastix, "ants": ants}[sys.argv[1]](folder, np.load(folder / "points.npy"))
+    np.save(folder / "mapped.npy", mapped)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    (folder / "measured.json").write_text(json.dumps({"seconds": seconds, "peak_mib": peak_mib}))
+
+
+if __name__ == "__main__":
+    main()
