@@ -52,7 +52,7 @@ class Model:
         preprocessing: What it wants as input.
         stride: H and W are multiples of this.
         temperature: Logits are divided by this, and then
-        offset: this is added, to make calibrated probabilities (Platt scaling).
+        offset: this is added, to make probabilities; 0.5 is the decision that the model was tuned for.
         name: Its name.
         notice: One line that every result made with it shows.
         sha256: Hash of the file.
