@@ -9,7 +9,7 @@ from Benchmarks.measurement import ours
 from Benchmarks.measurement_shapes import ideal_nodes
 
 
-@pytest.mark.parametrize("count", [160, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_ellipsoids_and_beans_on_random_grids(count: int) -> None:
     """Limits of the project: 0.3 pixel on average, 0.05 mm of bias, nothing beyond a pixel.
 
