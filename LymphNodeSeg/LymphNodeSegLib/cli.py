@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
@@ -57,6 +58,12 @@ class ImageFormat(str, Enum):
 
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the results; made if it does not exist.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What a file's reader had to say (segments that overlap or were left out), apart from the results."""
+    for note in notes:
+        print(f"lymphnodeseg: {note}", file=sys.stderr)
 
 
 def print_end(out: Path, model_notice: str) -> None:
@@ -212,6 +219,7 @@ def measure(
 
     t2 = read_image(image, "T2") if image is not None else None
     masks = read_segmentation(segmentation, t2)
+    print_notes(masks.notes)
     same_grid = t2 is not None and t2.geometry.is_close(masks.labels.geometry)
     nodes = measure_nodes(masks.labels, t2=t2 if same_grid else None, ids=masks.ids)
     if as_json:
@@ -231,7 +239,7 @@ def export(
     """Write a segmentation as DICOM that refers to the original series."""
     from .outputs.export import export_segmentation
 
-    export_segmentation(segmentation, reference, output_format.value, out)
+    print_notes(export_segmentation(segmentation, reference, output_format.value, out))
     print(out)
 
 
@@ -265,7 +273,9 @@ def evaluate(
     from .nodes.evaluation import evaluate as compare_masks
     from .outputs.segmentation_files import read_segmentations
 
-    result = compare_masks(*(one.labels for one in read_segmentations(prediction, truth)))
+    both = read_segmentations(prediction, truth)
+    print_notes([note for one in both for note in one.notes])
+    result = compare_masks(*(one.labels for one in both))
     if as_json:
         print(json.dumps(result, indent=1, allow_nan=False))
     else:

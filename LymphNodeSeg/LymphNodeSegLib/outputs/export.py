@@ -11,7 +11,9 @@ from ..nodes.measure import measure_nodes
 from .segmentation_files import read_segmentation
 
 
-def export_segmentation(segmentation: Path, reference: Path, output_format: str, out: Path) -> None:
+def export_segmentation(
+    segmentation: Path, reference: Path, output_format: str, out: Path
+) -> tuple[str, ...]:
     """Write a segmentation as RTSTRUCT, SEG or SR that refers to the original series.
 
     Args:
@@ -19,6 +21,9 @@ def export_segmentation(segmentation: Path, reference: Path, output_format: str,
         reference: Folder of the DICOM series.
         output_format: "rtstruct", "seg" or "sr".
         out: The file to write.
+
+    Returns:
+        Sentences for the user about the segmentation (overlaps, segments left out).
 
     Raises:
         InputError: one of them cannot be used, or the file cannot be written.
@@ -43,3 +48,4 @@ def export_segmentation(segmentation: Path, reference: Path, output_format: str,
         writers[output_format](masks.labels, nodes, t2.acquisition.source_files, out)
     except OSError as error:
         raise InputError(f"{out} can't be written ({error.strerror}): choose another --out.") from None
+    return masks.notes
