@@ -70,7 +70,7 @@ def test_an_unlisted_file_needs_consent(models: Path, monkeypatch: pytest.Monkey
     save_model(for_inference(EruNet(7, width=8, depth=3)), {**CARD, "name": "mine"}, other)
     with monkeypatch.context() as patch:
         patch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("loaded"))
-        with pytest.raises(InputError, match="allow unlisted models"):
+        with pytest.raises(InputError, match="--trust-model"):
             load_model(str(other), folder=models)
     assert load_model(str(other), trust_unlisted=True, folder=models).name == "mine"
 

@@ -91,7 +91,7 @@ def test_from_own_cases_to_a_model_that_segments(tmp_path: Path) -> None:
     model_file = tmp_path / "own.pt"
     exported = run("export", "--checkpoint", str(out / "last.ckpt"), "--out", str(model_file))
     assert exported.returncode == 0, exported.stderr
-    with pytest.raises(InputError, match="allow unlisted"):
+    with pytest.raises(InputError, match="--trust-model"):
         load_model(str(model_file))
     model = load_model(str(model_file), trust_unlisted=True)
     assert model.notice == "Own weights."

@@ -174,9 +174,10 @@ def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[
     done: list[Tensor] = []
     start = 0
     while start < len(slices):
-        part = slices[start : start + batch].to(device, dtype).contiguous(memory_format=torch.channels_last)
+        part = slices[start : start + batch]
         try:
-            done.append(runner(part).float().cpu())
+            there = part.to(device, dtype).contiguous(memory_format=torch.channels_last)
+            done.append(runner(there).float().cpu())
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise

@@ -110,12 +110,13 @@ def load_model(name_or_path: str = "", trust_unlisted: bool = False, folder: Opt
     if not name_or_path and not entry:
         raise InputError("No model is bundled: give a model file.")
     try:
-        content_hash = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
     except OSError:
         names = ", ".join(by_name) or "none"
         raise InputError(
             f"There is no model '{name_or_path or path.name}': give a file, or one of: {names}."
         ) from None
+    content_hash = hashlib.sha256(content).hexdigest()
     if entry and content_hash != entry.sha256:
         raise InputError(
             f"The file of model '{entry.name}' differs from the published one: install LymphNodeSeg again."
@@ -123,19 +124,22 @@ def load_model(name_or_path: str = "", trust_unlisted: bool = False, folder: Opt
     if not trust_unlisted and content_hash not in {one.sha256 for one in listed}:
         raise InputError(
             f"Model file '{path.name}' is not one of LymphNodeSeg's own, and a model file can run any code. "
-            "If you trust where it comes from, allow unlisted models and run again."
+            "If you trust where it comes from, allow it (--trust-model) and run again."
         )
-    return _read(path, content_hash)
+    return _read(path.name, content, content_hash)
 
 
-def _read(path: Path, content_hash: str) -> Model:
+def _read(name: str, content: bytes, content_hash: str) -> Model:
+    """A model from the very bytes whose hash was checked: the file could have changed since."""
+    import io
+
     import torch
 
     extra = {CARD_FILE: ""}
     try:
-        network = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
+        network = torch.jit.load(io.BytesIO(content), map_location="cpu", _extra_files=extra)
     except (RuntimeError, ValueError, EOFError, OSError):
-        raise InputError(f"Model file '{path.name}' is damaged, or it is no TorchScript file.") from None
+        raise InputError(f"Model file '{name}' is damaged, or it is no TorchScript file.") from None
     try:
         card = json.loads(extra[CARD_FILE])
         missing = [key for key in CARD_KEYS if key not in card]
@@ -155,7 +159,7 @@ def _read(path: Path, content_hash: str) -> Model:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = str(error) if "lacks" in str(error) else "it has no readable card"
         raise InputError(
-            f"Model file '{path.name}' cannot be used, {reason}: export it with Training's export command."
+            f"Model file '{name}' cannot be used, {reason}: export it with Training's export command."
         ) from None
 
 
