@@ -2,9 +2,9 @@
 
     python -m Benchmarks.registration [--cases 30] [--difficulty standard|hard] [--peers-python PYTHON]
 
-PYTHON has itk-elastix and antspyx (an environment of its own, since they need not agree with ours). Without
-it only ours and doing nothing are measured. Seeds from 900000 on, on which nobody trains or tunes. Each method
-runs in a process of its own, one after the other, on the same images; seconds do not hold start-up or reading.
+PYTHON has itk-elastix and antspyx: an environment of its own, since they need not agree with ours. Without it
+only ours and doing nothing are measured. Seeds begin at 900000: nobody trains or tunes on them. Each method
+runs in a process of its own, one after the other, on the same images; seconds hold no start-up or reading.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 FOLDER holds t2.nrrd, dwi.nrrd and points.npy (n, 3; LPS mm, T2 voxel centers). Writes mapped.npy and
 measured.json (seconds of the registration with the DWI brought onto the T2 grid, peak memory).
-Each peer runs as its documentation begins: elastix's default rigid and B-spline parameter maps, ANTs' "SyNRA".
+Each peer runs as its documentation begins: elastix's default rigid and B-spline maps, ANTs' "SyNRA".
 """
 
 from __future__ import annotations

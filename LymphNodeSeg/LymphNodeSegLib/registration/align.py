@@ -10,7 +10,7 @@ import numpy as np
 from ..images.image import Geometry, Image
 from ..progress import Part, Progress
 from .descriptor import self_similarity, structure
-from .distortion import OUTLIER, displaced, refine
+from .distortion import displaced, refine
 from .rigid import rigid_step
 from .space import Level, level
 
@@ -63,14 +63,6 @@ class Matcher:
         self._both = body & self._level.dwi_here
         self._weight = self._both * structure(t2, self._both)
 
-    def mismatch(self, displacement: Optional[np.ndarray]) -> float:
-        """How badly the descriptors agree where there is something to see, 0 to 1; outliers count little."""
-        moving = self._moving
-        if displacement is not None:
-            moving = displaced(moving, self._array_axis, displacement)
-        squared = np.mean((self._fixed - moving) ** 2, axis=-1)
-        return float(np.average(squared / (squared + OUTLIER), weights=self._weight + np.float32(1e-9)))
-
     def move(self, displacement: Optional[np.ndarray], steps: int, progress: Progress) -> None:
         """Makes the rigid movement better, given the displacement (voxels, [k, j, i]) if it is known."""
         moving = self._moving
@@ -95,21 +87,23 @@ class Matcher:
         )
 
 
-def find_rigid(t2: Image, dwi: Image, start: np.ndarray, progress: Progress) -> np.ndarray:
-    """The rigid movement from T2 points to DWI points, 4x4, from a start that is about right.
+def find_rigid(t2: Image, dwi: Image, start: np.ndarray, far: bool, progress: Progress) -> np.ndarray:
+    """The rigid movement from T2 points to DWI points, 4x4.
 
-    A coarse grid catches large movements and may be misled where little is to be seen; so the search on the
-    middle grid begins once there and once at the start, and the better match is taken.
+    Args:
+        t2: The T2.
+        dwi: The DWI.
+        start: 4x4 matrix to begin with.
+        far: Whether the start may be off by more than a few millimeters; a coarse grid comes first then.
+            It is not used otherwise: there is little to be seen on it, and it misleads.
+        progress: Told of the work done.
     """
-    coarse = Matcher(t2, dwi, start, 0, COARSE_MM)
-    coarse.move(None, 15, Part(progress, 0.0, 0.2))
-    middle = Matcher(t2, dwi, start, 0, MIDDLE_MM)
-    found = []
-    for number, rigid in enumerate((start, coarse.rigid)):
-        middle.place(rigid)
-        middle.move(None, 15, Part(progress, 0.2 + 0.4 * number, 0.6 + 0.4 * number))
-        found.append((middle.mismatch(None), number, middle.rigid))
-    return min(found, key=lambda entry: entry[:2])[2]
+    rigid = start
+    for number, spacing_mm in enumerate((COARSE_MM, MIDDLE_MM) if far else (MIDDLE_MM,)):
+        matcher = Matcher(t2, dwi, rigid, 0, spacing_mm)
+        matcher.move(None, 15, Part(progress, 0.5 * number, 0.5 * (number + 1)))
+        rigid = matcher.rigid
+    return rigid
 
 
 def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progress: Progress) -> Alignment:
@@ -122,17 +116,9 @@ def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progres
         axis: The axis of the DWI along which it may be displaced: 0, 1, 2 for i, j, k.
         progress: Told of the work done.
     """
-    coarse = Matcher(t2, dwi, rigid, axis, COARSE_MM)
-    zero = np.zeros(coarse.grid.size_ijk[::-1], dtype=np.float32)
-    large = coarse.refined(zero, STIFF, 6, Part(progress, 0.0, 0.05)) * coarse.spacing_mm
     middle = Matcher(t2, dwi, rigid, axis, MIDDLE_MM)
-    found = []
-    for number, start_mm in enumerate((zero, large)):
-        start = _resampled(start_mm, coarse.grid, middle.grid) / middle.spacing_mm
-        part = Part(progress, 0.05 + 0.1 * number, 0.15 + 0.1 * number)
-        candidate = middle.refined(start, STIFF, 6, part)
-        found.append((middle.mismatch(candidate), number, candidate))
-    displacement = min(found, key=lambda entry: entry[:2])[2]
+    zero = np.zeros(middle.grid.size_ijk[::-1], dtype=np.float32)
+    displacement = middle.refined(zero, STIFF, 6, Part(progress, 0.0, 0.25))
     middle.move(displacement, 6, Part(progress, 0.25, 0.3))
     displacement = middle.refined(displacement, SOFT, 6, Part(progress, 0.3, 0.4))
     fine = Matcher(t2, dwi, middle.rigid, axis, FINE_MM)

@@ -11,7 +11,7 @@ from ..images.image import Image
 from .quality import normalized_mutual_information
 from .space import Level, level
 
-COARSE_MM = 6.0
+COARSE_MM = 4.0
 LEAST_OVERLAP = 0.05
 SWAPPED_FROM = 1.5  # times as fine as the T2
 CLEARLY_BETTER = 1.2

@@ -53,15 +53,20 @@ def register(study: StudyImages, method: str = "deformable", progress: Progress 
     check_images(study.t2, guide, study.dwi)
     judge = Judge(study.t2, guide)
     begin = starts(study.t2, guide, judge.overlap)
+    trusted = len(begin) == 1 and np.array_equal(begin[0], np.eye(4))
     progress.fraction(0.05)
     found = [_candidate(judge, "none", compose())]
     turned = False
     if method != "none":
-        rigid = _best_rigid(study.t2, guide, begin, Part(progress, 0.05, 0.25))
+        rigid = _best_rigid(study.t2, guide, begin, not trusted, Part(progress, 0.05, 0.25))
         turned = better_turned(study.t2, guide, rigid)
-        found.append(_candidate(judge, "rigid", compose(rigid_transform(rigid))))
+        if method == "rigid" or not trusted:
+            found.append(_candidate(judge, "rigid", compose(rigid_transform(rigid))))
     if method == "deformable" and not turned:
-        found += _deformable(judge, study.t2, guide, rigid, Part(progress, 0.25, 0.75))
+        # In one frame of reference the distortion comes first: it would be taken for movement.
+        found += _deformable(
+            judge, study.t2, guide, begin[0] if trusted else rigid, Part(progress, 0.25, 0.75)
+        )
     best = found[0] if turned else _best(found)
     verdict = _verdict(judge, found[0], best, method, turned)
     return _resampled(study, best.transform, verdict, Part(progress, 0.75, 1.0))
@@ -72,12 +77,12 @@ def _candidate(judge: Judge, method: str, transform: SimpleITK.Transform) -> Can
     return Candidate(method, transform, seen, judge.figures(seen, judge.body))
 
 
-def _best_rigid(t2: Image, dwi: Image, begin: list[np.ndarray], progress: Progress) -> np.ndarray:
+def _best_rigid(t2: Image, dwi: Image, begin: list[np.ndarray], far: bool, progress: Progress) -> np.ndarray:
     """The rigid movement that fits best, of those found from each start."""
     found = []
     for number, start in enumerate(begin):
         part = Part(progress, number / len(begin), (number + 1) / len(begin))
-        found.append(find_rigid(t2, dwi, start, part))
+        found.append(find_rigid(t2, dwi, start, far, part))
     if len(found) == 1:
         return found[0]
     return max(found, key=lambda rigid: coarse_similarity(t2, dwi, rigid))
