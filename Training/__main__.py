@@ -50,11 +50,17 @@ def export(
     out: Annotated[Path, typer.Option(help="The model file to write.")],
     scores: Annotated[Optional[Path], typer.Option(help="JSON of `evaluate` to put into the card.")] = None,
     listed: Annotated[bool, typer.Option(help="Add it to the models.json beside it.")] = False,
+    held_out: Annotated[
+        Optional[Path],
+        typer.Option(help="Configuration of cases to calibrate on, if not the run's validation cases."),
+    ] = None,
 ) -> None:
     """Calibrate on the validation cases and write a model file."""
+    from .config import read_config
     from .export import export_model
 
-    print(f"sha256 {export_model(checkpoint, out, scores, listed)}")
+    others = read_config(held_out) if held_out else None
+    print(f"sha256 {export_model(checkpoint, out, scores, listed, others)}")
 
 
 @app.command()
