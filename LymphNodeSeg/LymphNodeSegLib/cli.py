@@ -16,6 +16,7 @@ from typing import Annotated, Optional
 import typer
 
 from . import NOTICE, __version__
+from .cli_pacs import pacs_app
 from .errors import InputError
 from .exit_codes import with_exit_codes
 from .progress_shown import ProgressKind, shown
@@ -29,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(pacs_app, name="pacs")
 
 Device = Enum("Device", {name: name for name in DEVICES}, type=str)  # type: ignore[misc]
 RegistrationMethod = Enum("RegistrationMethod", {name: name for name in REGISTRATIONS}, type=str)  # type: ignore[misc]
@@ -142,6 +145,12 @@ def segment(
     ] = None,
     dwi: Annotated[Optional[Path], typer.Option(help="Diffusion-weighted image, likewise.")] = None,
     adc: Annotated[Optional[Path], typer.Option(help="ADC map, likewise.")] = None,
+    t2_series: Annotated[
+        str, typer.Option(help="SeriesInstanceUID of the study's T2, where the choice is not yours.")
+    ] = "",
+    dwi_series: Annotated[str, typer.Option(help="Of its DWI, likewise.")] = "",
+    adc_series: Annotated[str, typer.Option(help="Of its ADC map, likewise.")] = "",
+    b_value: Annotated[Optional[float], typer.Option(help="b-value of the DWI in s/mm2, likewise.")] = None,
     model: Annotated[
         str, typer.Option(help="Name of a bundled model, or a TorchScript file.", show_default="bundled")
     ] = "",
@@ -160,6 +169,7 @@ def segment(
     """Find, separate and measure the lymph nodes of one study."""
     from . import pipeline
     from .console_tables import print_nodes
+    from .images.choose import Wanted
     from .job import Job
 
     settings = Settings(
@@ -169,7 +179,16 @@ def segment(
         suspicious_mm=suspicious_mm,
         trust_unlisted_model=trust_model,
     )
-    job = Job(out=out, study=study, t2=t2, dwi=dwi, adc=adc, settings=settings)
+    wanted = Wanted(t2_series, dwi_series, adc_series, b_value)
+    job = Job(
+        out=out,
+        study=study,
+        t2=t2,
+        dwi=dwi,
+        adc=adc,
+        settings=settings,
+        wanted=None if wanted == Wanted() else wanted,
+    )
     with shown(progress) as watcher:
         reading = pipeline.segment(job, watcher)
     if progress is ProgressKind.JSON:

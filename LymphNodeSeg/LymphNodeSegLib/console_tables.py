@@ -10,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from .images.choose import Choice
+    from .images.pacs import FoundStudy
     from .images.series import Series
     from .nodes.followup import Comparison
     from .nodes.node import Node
@@ -40,6 +41,16 @@ def print_nodes(nodes: Sequence[Node]) -> None:
     classes = [node.size_class for node in nodes if node.size_class]
     counts = ", ".join(f"{classes.count(name)} {name}" for name in dict.fromkeys(classes))
     print(f"{len(nodes)} lymph node{'s' if len(nodes) > 1 else ''}" + (f": {counts}" if counts else ""))
+
+
+def print_studies(studies: Sequence[FoundStudy]) -> None:
+    """The studies that a server has, one a line; no table, which would cut the UIDs on a narrow terminal."""
+    if not studies:
+        print("No study found.")
+    for study in studies:
+        counts = f"{number(study.series, 0)} series, {number(study.instances, 0)} files"
+        modalities = ",".join(study.modalities)
+        print("  ".join((study.study_uid, study.date or "-", modalities, counts, study.description)))
 
 
 def print_comparison(comparison: Comparison) -> None:

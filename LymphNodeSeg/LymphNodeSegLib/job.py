@@ -10,6 +10,7 @@ from .errors import InputError
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .images.choose import Wanted
     from .images.image import Image, StudyImages
     from .network.model_file import Model
     from .nodes.node import Node
@@ -25,9 +26,11 @@ class Job:
         study: A folder (or DICOMDIR, or .zip) with a DICOM study; or
         t2, dwi, adc: single images, each a file or a folder of one DICOM series.
         settings: What the user chose.
+        wanted: Series and b-value of the study that the user has set.
 
     Raises:
-        InputError: neither a study nor a pair of images is given, or both are.
+        InputError: neither a study nor a pair of images is given, or both are; or a series is set without
+            a study.
     """
 
     out: Path
@@ -36,6 +39,7 @@ class Job:
     dwi: Optional[Path] = None
     adc: Optional[Path] = None
     settings: Settings = field(default_factory=Settings)
+    wanted: Optional[Wanted] = None
 
     def __post_init__(self) -> None:
         images = [path for path in (self.t2, self.dwi, self.adc) if path is not None]
@@ -43,6 +47,10 @@ class Job:
             raise InputError("Give either --study or --t2 with --dwi, not both.")
         if self.study is None and (self.t2 is None or self.dwi is None):
             raise InputError("Give --study, or both --t2 and --dwi.")
+        if self.study is None and self.wanted is not None:
+            raise InputError(
+                "--t2-series, --dwi-series, --adc-series and --b-value choose from a --study: give it."
+            )
         for path in (self.study, *images):
             if path is not None and not path.exists():
                 raise InputError(f"{path} does not exist: check the path.")

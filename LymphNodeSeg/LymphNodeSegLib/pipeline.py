@@ -52,7 +52,7 @@ def read_study(job: Job, progress: Progress) -> StudyImages:
     from .images.study import load_pair, load_study
 
     if job.study is not None:
-        return load_study(job.study, progress)
+        return load_study(job.study, progress, job.wanted)
     assert job.t2 is not None  # a Job has a study or a pair
     assert job.dwi is not None
     return load_pair(job.t2, job.dwi, job.adc, progress)
