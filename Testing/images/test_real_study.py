@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,11 @@ import pytest
 import SimpleITK as sitk
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.checks import check_pair
-from LymphNodeSegLib.images.choose import choose_series, series_as_dict
+from LymphNodeSegLib.images.choose import Wanted, choose_series, series_as_dict
 from LymphNodeSegLib.images.study import load_study, scan_study
+from LymphNodeSegLib.job import Job
+from LymphNodeSegLib.pipeline import read_study
+from LymphNodeSegLib.progress import Silent
 
 T2_AXIAL = "1.3.6.1.4.1.14519.5.2.1.7311.5101.160028252338004527274326500702"
 DWI_MEASURED = "1.3.6.1.4.1.14519.5.2.1.7311.5101.193930593885836732899229869284"
@@ -166,3 +170,20 @@ def test_study_without_dwi_says_what_is_there(prostatex: Path) -> None:
     with pytest.raises(InputError, match=r"no DWI series.*t2_tse_tra") as caught:
         load_study(series_folder(prostatex, 4))
     assert "\n" not in str(caught.value)
+
+
+def test_the_user_has_the_last_word(prostatex: Path, tmp_path: Path) -> None:
+    sagittal = next(one.uid for one in scan_study(prostatex) if one.description == "t2_tse_sag")
+    job = Job(out=tmp_path / "out", study=prostatex, wanted=Wanted(t2=sagittal, b_value_s_mm2=400.0))
+    study = read_study(job, Silent())
+    assert study.t2.acquisition.series_uid == sagittal
+    assert study.t2.geometry.plane == "sagittal"
+    assert study.dwi.acquisition.series_uid == DWI_MEASURED
+    assert study.dwi.acquisition.b_value_s_mm2 == 400.0
+    with pytest.raises(InputError, match="b = 600: choose one of 50, 400, 800"):
+        read_study(replace(job, wanted=Wanted(b_value_s_mm2=600.0)), Silent())
+
+
+def test_series_are_set_of_a_study_only(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--study"):
+        Job(out=tmp_path, t2=tmp_path, dwi=tmp_path, wanted=Wanted(b_value_s_mm2=400.0))
