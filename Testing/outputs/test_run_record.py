@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -100,5 +101,6 @@ def test_versions_of_what_is_absent_are_none(monkeypatch: pytest.MonkeyPatch) ->
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", absent)
+    monkeypatch.delitem(sys.modules, "highdicom", raising=False)
     assert versions()["highdicom"] is None
     assert versions()["numpy"] == np.__version__  # a bundled package without metadata, once loaded
