@@ -103,15 +103,16 @@ def held_out_logits(network: nn.Module, cases: list[Case], config: Config) -> tu
 def fitted_scaling(logits: Tensor, nodes: Tensor) -> tuple[float, float]:
     """Temperature and offset that make a probability of a network's logits.
 
-    The offset puts 0.5 where the Dice of all held-out slices is highest; where it hardly changes, at the end
-    with the fewest false finds. Crops show more nodes than whole slices do; and a probability that were a
-    frequency would pass 0.5 only where the network is hardly ever wrong, which costs most of the nodes. The
-    temperature is that of the smallest cross entropy with this offset (Guo C et al., ICML 2017).
+    The offset puts 0.5 where the Dice of all held-out slices is highest, in the middle of where it hardly
+    changes: its ends draw nodes too large or too small. Crops show more nodes than whole slices do; and a
+    probability that were a frequency would pass 0.5 only where the network is hardly ever wrong, which costs
+    most of the nodes. The temperature is that of the smallest cross entropy with this offset (Guo C et al.,
+    ICML 2017).
     """
     levels = torch.linspace(-6.0, 8.0, 57).tolist()
     sure = logits[nodes > 0]
     dice = [2 * int((sure > one).sum()) / max(len(sure) + int((logits > one).sum()), 1) for one in levels]
-    level = max(one for one, value in zip(levels, dice) if value >= NEARLY_BEST * max(dice))
+    level = float(np.mean([one for one, value in zip(levels, dice) if value >= NEARLY_BEST * max(dice)]))
     candidates = torch.exp(torch.linspace(-1.5, 1.5, 61)).tolist()
     shifted = logits - level
     losses = [
