@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import SimpleITK
 
 KNOT_MM = 4.5
+# Distortions smaller than this are left: what is found of them is no nearer to the truth than nothing.
+LEAST_MOVE_MM = 1.5  # half a voxel of the working grid
 LEAST_GAIN = 1.01  # the excess over independence must grow by so much for a step to be taken
 NOT_THE_SAME = 1.002  # similarity under which the images cannot be told to show the same
 
@@ -97,6 +99,8 @@ def _deformable(
     for number, axis in enumerate(axes):
         part = Part(progress, number / len(axes), (number + 1) / len(axes))
         alignment = find_distortion(t2, dwi, rigid, axis, part)
+        if alignment.usual_mm < LEAST_MOVE_MM:
+            continue
         spline = spline_transform(alignment.displacement_mm, axis, alignment.grid, KNOT_MM)
         transform = compose(rigid_transform(alignment.rigid), spline)
         found.append(_candidate(judge, "deformable", transform))
@@ -188,4 +192,4 @@ def phase_encoding_axes(dwi: Image) -> list[int]:
     known = dwi.acquisition.phase_encoding_lps
     if known is None:
         return [1, 0]
-    return [int(np.argmax(np.abs(dwi.geometry.direction.T @ np.array(known))))]
+    return [int(np.argmax(np.abs(dwi.geometry.direction.T @ np.array(known))[:2]))]
