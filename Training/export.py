@@ -51,8 +51,8 @@ def export_model(
     learner.load_state_dict(values["state_dict"])
     config = learner.config
     network = for_inference(learner.network)
-    training, validation = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
-    validation = cases_of(held_out) if held_out else validation
+    own = split_by_patient(cases_of(config), config.data.validation_share, config.seed)[1]
+    validation = cases_of(held_out) if held_out else own
     logits, nodes = held_out_logits(network, validation[:CALIBRATION_CASES], config)
     temperature, offset = fitted_scaling(logits, nodes)
     card = {
@@ -64,7 +64,7 @@ def export_model(
         "stride": 2 ** (config.network.depth - 1),
         "network": {"architecture": "ERU-Net", **config.as_dict()["network"]},
         "training": {
-            "cases": len(training),
+            "cases": values["hyper_parameters"].get("training_cases"),
             "source": "synthetic pelvises" if config.data.source == "phantom" else "own cases",
             "steps": int(values["global_step"]),
             "config": {**config.as_dict(), "data": {**config.as_dict()["data"], "cache": "", "source": ""}},

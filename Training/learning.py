@@ -54,9 +54,10 @@ class Learner(lightning.LightningModule):
 
     Args:
         config: The run, as plain values, so that a checkpoint holds it.
+        training_cases: How many cases it learns from, for the model's card.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], training_cases: Optional[int] = None) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.config = config_of(config)

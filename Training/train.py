@@ -33,7 +33,7 @@ def run_training(
     """
     lightning.seed_everything(config.seed, workers=True)
     training, validation = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
-    learner = Learner(config.as_dict())
+    learner = Learner(config.as_dict(), len(training))
     if start_from:
         learner.load_state_dict(read_checkpoint(start_from)["state_dict"])
     schedule = config.schedule

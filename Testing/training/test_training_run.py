@@ -95,6 +95,7 @@ def test_from_own_cases_to_a_model_that_segments(tmp_path: Path) -> None:
         load_model(str(model_file))
     model = load_model(str(model_file), trust_unlisted=True)
     assert model.notice == "Own weights."
+    assert 1 <= model.card["training"]["cases"] <= 5  # of 6; the rest were held out
     assert model.card["calibration"]["after"]["expected_calibration_error"] < 0.2
 
     t2, dwi, nodes = patient(seed=77)
