@@ -144,10 +144,15 @@ def fuse(t2: Tensor, dwi: Tensor, known: Tensor, preprocessing: Preprocessing) -
         # Where there is no DWI, T2 stands alone rather than darkened.
         weight = preprocessing.dwi_weight * (known > 0.5)
         return ((1.0 - weight) * t2 + weight * dwi)[:, None]
-    slices = torch.arange(len(t2))
-    reach = range(-preprocessing.neighbors, preprocessing.neighbors + 1)
-    beside = [(slices + step).clamp(0, len(t2) - 1) for step in reach]
-    return torch.stack([*(t2[index] for index in beside), *(dwi[index] for index in beside), known], 1)
+    count, width = len(t2), 2 * preprocessing.neighbors + 1
+    channels = torch.empty(count, preprocessing.channels, *t2.shape[1:])
+    slices = torch.arange(count)
+    for place, volume in ((0, t2), (width, dwi)):
+        for step in range(-preprocessing.neighbors, preprocessing.neighbors + 1):
+            beside = (slices + step).clamp(0, count - 1)
+            channels[:, place + step + preprocessing.neighbors].copy_(volume[beside] if step else volume)
+    channels[:, -1] = known
+    return channels
 
 
 def fused_picture(t2: Image, dwi: Image, known: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Optional
 
 import numpy as np
@@ -208,8 +209,12 @@ def batch_size(slices: Tensor, device: str) -> int:
     return max(1, min(len(slices), BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3])))
 
 
+@lru_cache(maxsize=2)
 def runner_for(network: nn.Module, device: str) -> tuple[nn.Module, torch.dtype]:
-    """A copy of the network on a device, in the number format that is quickest there without harm."""
+    """A copy of the network on a device, in the number format that is quickest there without harm.
+
+    Kept for the next study: a network that has run once is quicker.
+    """
     import copy
 
     import torch
