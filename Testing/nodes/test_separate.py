@@ -134,7 +134,7 @@ def test_hysteresis_drops_what_is_nowhere_sure() -> None:
     array = np.zeros((10, 40, 40), np.float32)
     array[3:6, 5:10, 5:10] = 0.55
     array[3:6, 20:25, 20:25] = 0.55
-    array[4, 22, 22] = 0.8
+    array[4, 22, 22] = 0.95
     labels = find_nodes(Image(array, geometry))
     assert labels.max() == 1
     assert np.sum(labels) == 75
