@@ -99,7 +99,7 @@ def main() -> None:
     for name in pipeline.STAGES:
         print(f"{name:<28}{reading.seconds[name]:>9.2f}{watch.peak_mib.get(name, 0.0):>10.0f}")
     print(f"{'study to result':<28}{total:>9.2f}{max(watch.peak_mib.values()):>10.0f}   on {reading.device}")
-    whole, bare = inference_ratio(reading, 5)
+    whole, bare = inference_ratio(reading, 21)
     print(f"inference {whole:.2f} s, bare forward passes {bare:.2f} s: ratio {whole / bare:.3f}")
 
 
