@@ -114,7 +114,7 @@ def compare_studies(
     current = measure_nodes(current_labels, ids=current_ids)
     changes = tuple(
         _change(prior[a], current[b], distance)
-        for a, b, distance in _matches(prior, current, prior_labels, current_labels, alignment)
+        for a, b, distance in _matches(prior, current, prior_labels, alignment)
     )
     seen_prior = {change.prior.label for change in changes}
     seen_current = {change.current.label for change in changes}
@@ -172,7 +172,6 @@ def _matches(
     prior: Sequence[Node],
     current: Sequence[Node],
     prior_labels: Image,
-    current_labels: Image,
     alignment: Alignment,
 ) -> list[tuple[int, int, float]]:
     """Pairs (number in prior, number in current, distance of centers in mm), by number in current."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -66,13 +65,11 @@ class Matcher:
         self._both = body & self._level.dwi_here
         self._weight = self._both * structure(t2, self._both)
 
-    def move(self, displacement: Optional[np.ndarray], steps: int, progress: Progress) -> None:
-        """Makes the rigid movement better, given the displacement (voxels, [k, j, i]) if it is known."""
-        moving = self._moving
-        if displacement is not None:
-            moving = displaced(moving, self._array_axis, displacement)
+    def move(self, steps: int, progress: Progress) -> None:
+        """Makes the rigid movement better."""
+        moving = _evened(self._moving)
         weight = self._both.astype(np.float32)
-        step = rigid_step(_evened(self._fixed), _evened(moving), weight, self.grid, steps, progress.fraction)
+        step = rigid_step(_evened(self._fixed), moving, weight, self.grid, steps, progress.fraction)
         self.place(step @ self.rigid)
 
     def best_shift(self) -> float:
@@ -137,7 +134,7 @@ def find_rigid(t2: Image, dwi: Image, start: np.ndarray, far: bool, progress: Pr
     rigid = start
     for number, spacing_mm in enumerate((COARSE_MM, MIDDLE_MM) if far else (MIDDLE_MM,)):
         matcher = Matcher(t2, dwi, rigid, 0, spacing_mm)
-        matcher.move(None, 15, Part(progress, 0.5 * number, 0.5 * (number + 1)))
+        matcher.move(15, Part(progress, 0.5 * number, 0.5 * (number + 1)))
         rigid = matcher.rigid
     return rigid
 
