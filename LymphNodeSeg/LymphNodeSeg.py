@@ -45,16 +45,21 @@ class LymphNodeSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from LymphNodeSegLib.panel.widget import Panel
 
         ScriptedLoadableModuleWidget.setup(self)
-        ui_widget = slicer.util.loadUI(self.resourcePath("UI/LymphNodeSeg.ui"))
+        ui_widget = self.loadUI("LymphNodeSeg.ui")
         self.layout.addWidget(ui_widget)
         ui_widget.setMRMLScene(slicer.mrmlScene)
         self.logic = LymphNodeSegLogic()
-        self.panel = Panel(slicer.util.childWidgetVariables(ui_widget), self.logic.getParameterNode)
+        self.panel = Panel(
+            slicer.util.childWidgetVariables(ui_widget), self.logic.getParameterNode, self.loadUI
+        )
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndChange)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndChange)
         self.panel.open()
+
+    def loadUI(self, name):
+        return slicer.util.loadUI(self.resourcePath("UI/" + name))
 
     def cleanup(self):
         self.removeObservers()

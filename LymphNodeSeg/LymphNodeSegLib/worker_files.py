@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 SETTINGS, VALUES = "settings.pickle", "values.pickle"
 T2, DWI, ADC = "t2.nrrd", "dwi.nrrd", "adc.nrrd"
-LABELS, REGISTERED_DWI, REGISTERED_ADC = "labels.nrrd", "dwi_registered.nrrd", "adc_registered.nrrd"
+LABELS, PROBABILITY = "labels.nrrd", "probability.nrrd"
+REGISTERED_DWI, REGISTERED_ADC = "dwi_registered.nrrd", "adc_registered.nrrd"
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,26 @@ class WorkerResult:
 
     Attributes:
         labels: One label a node, uint16.
+        probability: Calibrated probability of lymph node, float32.
         dwi: The chosen b-value, float32.
         adc: ADC in um2/s, if there was one.
         nodes: The measured nodes.
         verdict: How good the registration is.
-        model: Name of the network that was used.
+        model: Name of the network that was used, the hash of its file, and what its card says.
         device: Where it ran.
         warnings: What the user should know.
         seconds: Wall time of each stage.
     """
 
     labels: Image
+    probability: Image
     dwi: Image
     adc: Optional[Image]
     nodes: tuple[Node, ...]
     verdict: Verdict
     model: str
+    model_sha256: str
+    model_card: Mapping[str, Any]
     device: str
     warnings: tuple[str, ...]
     seconds: Mapping[str, float]
@@ -76,6 +81,7 @@ def read_request(folder: Path) -> Job:
 def write_result(folder: Path, reading: Reading) -> None:
     """Put what the panel shows into the folder."""
     _write_image(reading.labels, folder / LABELS)
+    _write_image(reading.probability, folder / PROBABILITY)
     _write_image(reading.registration.dwi, folder / REGISTERED_DWI)
     if reading.registration.adc is not None:
         _write_image(reading.registration.adc, folder / REGISTERED_ADC)
@@ -83,6 +89,8 @@ def write_result(folder: Path, reading: Reading) -> None:
         "nodes": reading.nodes,
         "verdict": reading.registration.verdict,
         "model": reading.model.name,
+        "model_sha256": reading.model.sha256,
+        "model_card": reading.model.card,
         "device": reading.device,
         "warnings": reading.warnings,
         "seconds": reading.seconds,
@@ -100,6 +108,7 @@ def read_result(folder: Path) -> WorkerResult:
     adc = folder / REGISTERED_ADC
     return WorkerResult(
         labels=_read_image(folder / LABELS),
+        probability=_read_image(folder / PROBABILITY),
         dwi=_read_image(folder / REGISTERED_DWI),
         adc=_read_image(adc) if adc.exists() else None,
         **values,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.panel.run_state import RunState
 from LymphNodeSegLib.registration.result import Verdict
-from LymphNodeSegLib.worker_files import WorkerResult
+from LymphNodeSegLib.scene.run_facts import RunFacts
+from LymphNodeSegLib.settings import Settings
 
 
 @pytest.fixture
@@ -20,25 +18,24 @@ def texts(standins):
     return texts
 
 
-def result(*classes: str, warnings: tuple[str, ...] = ()) -> WorkerResult:
-    image = Image(np.zeros((2, 2, 2)), Geometry((2, 2, 2)))
-    nodes = tuple(SimpleNamespace(size_class=name) for name in classes)
+def facts(*warnings: str) -> RunFacts:
     verdict = Verdict("improved", "DWI moved by up to 3.1 mm.", "deformable", 1.0, 1.1)
-    return WorkerResult(image, image, None, nodes, verdict, "demo", "cpu", warnings, {"a": 1.25, "b": 2.0})
+    seconds = {"a": 1.25, "b": 2.0}
+    return RunFacts("2026-01-01", Settings(), verdict, "demo", "", {}, "cpu", warnings, seconds)
 
 
 def test_nodes_are_counted_by_size_class(texts):
-    first = texts.summary(result("normal", "target", "normal", "enlarged")).splitlines()[0]
+    first = texts.summary(facts(), ["normal", "target", "normal", "enlarged"]).splitlines()[0]
     assert first == "4 nodes: 2 normal, 1 enlarged, 1 target (suggested by size alone)"
-    assert texts.summary(result("enlarged")).startswith("1 node: 1 enlarged ")
+    assert texts.summary(facts(), ["enlarged"]).startswith("1 node: 1 enlarged ")
 
 
 def test_an_empty_result_says_so_and_promises_nothing(texts):
-    assert texts.summary(result()).startswith("No lymph node was found. That does not mean")
+    assert texts.summary(facts(), []).startswith("No lymph node was found. That does not mean")
 
 
 def test_registration_warnings_time_and_model_are_told(texts):
-    lines = texts.summary(result("normal", warnings=("The DWI covers only 40 % of the T2.",))).splitlines()
+    lines = texts.summary(facts("The DWI covers only 40 % of the T2."), ["normal"]).splitlines()
     assert lines[1:] == [
         "Registration: DWI moved by up to 3.1 mm.",
         "The DWI covers only 40 % of the T2.",

@@ -1,26 +1,36 @@
-"""The panel's .ui file in real Qt."""
+"""The panel's .ui files in real Qt: LymphNodeSeg.ui and the sections that are loaded into it."""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
+import pytest
 from LymphNodeSegLib.resources import resource_path
 
+UI_FILES = sorted(resource_path("UI").glob("*.ui"))
+PANEL = Path(__file__).resolve().parents[2] / "LymphNodeSeg" / "LymphNodeSegLib" / "panel"
+each_file = pytest.mark.parametrize("path", UI_FILES, ids=lambda path: path.stem)
 
-def test_every_widget_the_panel_uses_is_there_and_no_name_twice(ui_widget, standins):
-    from pathlib import Path
 
-    import LymphNodeSegLib.panel.widget as widget
+def source_of(path: Path) -> str:
+    """The code that uses a .ui file: LymphNodeSeg.ui belongs to widget.py, XSection.ui to x_section.py."""
+    name = "widget" if path.stem == "LymphNodeSeg" else path.stem.replace("Section", "_section").lower()
+    return (PANEL / f"{name}.py").read_text(encoding="utf-8")
 
-    used = set(re.findall(r"\b(?:_ui|ui)\.(\w+)\.", Path(widget.__file__).read_text(encoding="utf-8")))
-    assert len(used) > 8
-    assert used <= set(vars(standins.child_widgets(ui_widget)))
-    names = [e.get("name") for e in ElementTree.parse(resource_path("UI/LymphNodeSeg.ui")).iter("widget")]
+
+@each_file
+def test_every_widget_the_panel_uses_is_there_and_no_name_twice(path, standins, application):
+    used = set(re.findall(r"\b(?:_ui|ui)\.(\w+)\b", source_of(path)))
+    names = [e.get("name") for e in ElementTree.parse(path).iter("widget")]
+    assert used <= set(names)
     assert len(names) == len(set(names))
+    assert set(names) <= set(vars(standins.child_widgets(standins.load_ui(path)))) | {path.stem}
 
 
-def test_every_control_has_a_tooltip(ui_widget, standins):
+@each_file
+def test_every_control_has_a_tooltip(path, standins, application):
     from PySide6 import QtWidgets
 
     controls = (
@@ -28,15 +38,13 @@ def test_every_control_has_a_tooltip(ui_widget, standins):
         QtWidgets.QComboBox,
         QtWidgets.QAbstractSpinBox,
         QtWidgets.QGroupBox,
+        QtWidgets.QAbstractSlider,
+        QtWidgets.QProgressBar,
+        QtWidgets.QAbstractScrollArea,
     )
-    controls += (QtWidgets.QAbstractSlider, QtWidgets.QProgressBar, QtWidgets.QAbstractScrollArea)
-    names = vars(standins.child_widgets(ui_widget)).items()
-    shown = [
-        (name, widget)
-        for name, widget in names
-        if isinstance(widget, controls) and not name.startswith("qt_")
-    ]
-    assert len(shown) >= 12
+    own = {e.get("name") for e in ElementTree.parse(path).iter("widget")}
+    widgets = vars(standins.child_widgets(standins.load_ui(path))).items()
+    shown = [(name, widget) for name, widget in widgets if name in own and isinstance(widget, controls)]
     assert [name for name, widget in shown if not widget.toolTip()] == []
 
 
@@ -49,8 +57,9 @@ def test_parameter_names_are_those_of_the_parameter_node(ui_widget, standins):
     assert sorted(names) == sorted(set(LymphNodeSegParameterNode.allParameters) - results)
 
 
-def test_every_mrml_widget_gets_the_scene():
-    tree = ElementTree.parse(resource_path("UI/LymphNodeSeg.ui"))
+@each_file
+def test_every_mrml_widget_gets_the_scene(path):
+    tree = ElementTree.parse(path)
     top = tree.find("widget")
     mrml = {e.get("name") for e in top.iter("widget") if e.get("class").startswith("qMRML")} - {
         top.get("name")
@@ -62,13 +71,14 @@ def test_every_mrml_widget_gets_the_scene():
         assert connection.findtext("slot") == "setMRMLScene(vtkMRMLScene*)"
 
 
-def test_custom_widgets_are_declared():
-    tree = ElementTree.parse(resource_path("UI/LymphNodeSeg.ui"))
+@each_file
+def test_custom_widgets_are_declared(path):
+    tree = ElementTree.parse(path)
     custom = {e.get("class") for e in tree.iter("widget") if not e.get("class").startswith("Q")}
     assert custom == {e.findtext("class") for e in tree.iter("customwidget")}
 
 
-def test_only_plain_volumes_can_be_chosen(ui_widget):
+def test_only_plain_volumes_can_be_chosen():
     """Label maps and color volumes derive from scalar volumes."""
     tree = ElementTree.parse(resource_path("UI/LymphNodeSeg.ui"))
     selectors = [e for e in tree.iter("widget") if e.get("class") == "qMRMLNodeComboBox"]
@@ -79,12 +89,13 @@ def test_only_plain_volumes_can_be_chosen(ui_widget):
         assert values["noneEnabled"] == "true"
 
 
-def test_each_input_is_reached_by_its_own_key():
-    text = resource_path("UI/LymphNodeSeg.ui").read_text(encoding="utf-8")
-    keys = [key.lower() for key in re.findall(r"&amp;(\w)", text)]
-    assert len(keys) == 7
+def test_every_control_is_reached_by_a_key_of_its_own():
+    texts = [path.read_text(encoding="utf-8") for path in UI_FILES]
+    keys = [key.lower() for text in texts for key in re.findall(r"&amp;(\w)", text)]
+    assert len(keys) >= 9
     assert len(set(keys)) == len(keys)
 
 
-def test_panel_fits_400_pixels(ui_widget):
-    assert ui_widget.minimumSizeHint().width() <= 400
+@each_file
+def test_it_fits_400_pixels(path, standins, application):
+    assert standins.load_ui(path).minimumSizeHint().width() <= 400

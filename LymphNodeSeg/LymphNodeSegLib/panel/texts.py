@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..network.model_file import listed_models
 
 if TYPE_CHECKING:
-    from ..worker_files import WorkerResult
+    from ..scene.run_facts import RunFacts
     from .run_state import RunState
 
 
@@ -35,15 +35,15 @@ def progress_line(state: RunState) -> str:
     return _("{stage}, about {seconds:.0f} s left").format(stage=stage, seconds=max(seconds, 1.0))
 
 
-def summary(result: WorkerResult) -> str:
+def summary(facts: RunFacts, size_classes: list[str]) -> str:
     """What a run found, in a few lines: nodes by size class, registration, warnings, time."""
     return "\n".join(
         [
-            _counts([node.size_class for node in result.nodes]),
-            _("Registration: {reason}").format(reason=result.verdict.reason),
-            *result.warnings,
+            _counts(size_classes),
+            _("Registration: {reason}").format(reason=facts.verdict.reason),
+            *facts.warnings,
             _("{seconds:.1f} s on {device}, model {model}.").format(
-                seconds=sum(result.seconds.values()), device=result.device, model=result.model
+                seconds=sum(facts.seconds.values()), device=facts.device, model=facts.model
             ),
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -11,13 +12,19 @@ from slicer.i18n import tr as _
 
 from ..errors import InputError
 from ..scene.inputs import Inputs, examine, propose
-from ..scene.result import ResultNodes, add_result
-from ..scene.views import set_foreground_opacity, show_images
+from ..scene.result import ResultNodes, add_result, result_of
+from ..scene.run_facts import RunFacts, set_facts
+from ..scene.views import show_images
 from ..worker_files import WorkerResult, read_result
 from . import texts
+from .correct_section import CorrectSection
 from .dependencies import torch_problem
+from .export_section import ExportSection
+from .nodes_section import NodesSection
 from .parameter_node import LymphNodeSegParameterNode, settings_of
+from .result_section import ResultSection
 from .run_state import Outcome, RunState
+from .section import Section, Services
 from .worker_process import WorkerProcess
 
 DEVICE_NAMES = {
@@ -39,9 +46,15 @@ class Panel:
     Args:
         ui: The widgets by their object names.
         parameter_node: Gives the panel's state in the scene.
+        load_ui: Loads a file of ``Resources/UI`` by its name.
     """
 
-    def __init__(self, ui: Any, parameter_node: Callable[[], LymphNodeSegParameterNode]) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        parameter_node: Callable[[], LymphNodeSegParameterNode],
+        load_ui: Callable[[str], Any],
+    ) -> None:
         self._ui = ui
         self._get_parameter_node = parameter_node
         self._parameters: Optional[LymphNodeSegParameterNode] = None
@@ -50,9 +63,19 @@ class Panel:
         self._inputs = Inputs("")
         self._worker: Optional[WorkerProcess] = None
         self._running_on: Optional[str] = None
+        self._shown: Optional[str] = None
+        services = Services(load_ui, lambda: self._parameters or parameter_node(), ui.messageLabel.setText)
+        self._sections: list[tuple[Any, Section]] = [
+            (container, section(container, services))
+            for container, section in (
+                (ui.resultCollapsibleButton, ResultSection),
+                (ui.nodesCollapsibleButton, NodesSection),
+                (ui.correctCollapsibleButton, CorrectSection),
+                (ui.exportCollapsibleButton, ExportSection),
+            )
+        ]
         ui.noticeLabel.setText(texts.notice())
         ui.applyButton.clicked.connect(self._on_apply)
-        ui.fadeSlider.valueChanged.connect(self._on_fade)
         self._show_idle("")
 
     def open(self) -> None:
@@ -68,7 +91,6 @@ class Panel:
         _name_items(self._ui.deviceComboBox, DEVICE_NAMES)
         _name_items(self._ui.registrationComboBox, REGISTRATION_NAMES)
         self._observer = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._on_parameters)
-        self._ui.resultTableView.setMRMLTableNode(parameters.table)
         self._on_parameters()
 
     def close(self) -> None:
@@ -78,6 +100,9 @@ class Panel:
         self._parameters.disconnectGui(self._gui_tag)
         self._parameters.RemoveObserver(self._observer)
         self._parameters = None
+        self._shown = None
+        for _container, section in self._sections:
+            section.close()
 
     def cancel(self) -> None:
         """End a run that is on; nothing happens otherwise."""
@@ -90,6 +115,16 @@ class Panel:
         self._ui.inputStatusLabel.setText(self._inputs.text)
         if self._worker is None:
             self._show_idle("")
+        segmentation = self._parameters.segmentation
+        if self._shown != (segmentation.GetID() if segmentation else ""):
+            self._show_sections(segmentation)
+
+    def _show_sections(self, segmentation: Optional[slicer.vtkMRMLSegmentationNode]) -> None:
+        self._shown = segmentation.GetID() if segmentation else ""
+        result = result_of(segmentation)
+        for container, section in self._sections:
+            container.setEnabled(result is not None)
+            section.show(result)
 
     def _on_apply(self, *_args: object) -> None:
         if self._worker is not None:
@@ -110,11 +145,12 @@ class Panel:
         assert self._parameters is not None
         assert self._inputs.t2 is not None
         assert self._inputs.dwi is not None
-        settings = settings_of(self._parameters)
+        self._settings = settings_of(self._parameters)
         self._running_on = self._parameters.t2.GetID()
+        self._dwi_id = self._parameters.dwi.GetID()
         self._worker = WorkerProcess(self._on_change, self._on_end)
         self._ui.logText.clear()
-        self._worker.start(self._inputs.t2, self._inputs.dwi, self._inputs.adc, settings)
+        self._worker.start(self._inputs.t2, self._inputs.dwi, self._inputs.adc, self._settings)
         self._show_running()
         self._on_change(self._worker.state, [])
 
@@ -144,24 +180,35 @@ class Panel:
         t2 = scene.GetNodeByID(self._running_on)
         if t2 is None:
             return texts.removed_input()
-        nodes = add_result(scene, t2, result.dwi, result.adc, result.labels, result.nodes)
-        self._show_result(nodes, texts.summary(result))
+        dwi = scene.GetNodeByID(self._dwi_id)
+        nodes = add_result(
+            scene, t2, result.dwi, result.adc, result.labels, result.nodes, result.probability, dwi
+        )
+        set_facts(nodes.segmentation, self._facts(result))
+        self._show_result(nodes)
         return ""
 
-    def _show_result(self, nodes: ResultNodes, summary: str) -> None:
+    def _show_result(self, nodes: ResultNodes) -> None:
         parameters = self._parameters or self._get_parameter_node()  # another module may be shown by now
         parameters.segmentation = nodes.segmentation
         parameters.table = nodes.table
         show_images(slicer.mrmlScene, nodes.t2, nodes.dwi)
         slicer.util.resetSliceViews()
-        self._ui.summaryLabel.setText(summary)
-        self._ui.fadeSlider.setValue(0)
-        self._ui.fadeSlider.setEnabled(True)
-        self._ui.resultTableView.setMRMLTableNode(nodes.table)
         self._ui.resultCollapsibleButton.setProperty("collapsed", False)
+        self._ui.nodesCollapsibleButton.setProperty("collapsed", False)
 
-    def _on_fade(self, percent: int) -> None:
-        set_foreground_opacity(slicer.mrmlScene, percent / 100.0)
+    def _facts(self, result: WorkerResult) -> RunFacts:
+        return RunFacts(
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            settings=self._settings,
+            verdict=result.verdict,
+            model=result.model,
+            model_sha256=result.model_sha256,
+            model_card=result.model_card,
+            device=result.device,
+            warnings=result.warnings,
+            seconds=result.seconds,
+        )
 
     def _show_running(self) -> None:
         self._ui.applyButton.setText(_("Cancel"))

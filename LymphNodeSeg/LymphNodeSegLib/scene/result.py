@@ -26,15 +26,54 @@ SEGMENTATION_FILE = "segmentation.seg.nrrd"
 SCENE_FILE = "scene.mrb"
 
 
+# Of the segmentation to the other nodes of its result, so that a saved scene brings them back together.
+REFERENCES = {
+    "t2": "LymphNodeSeg.T2",
+    "dwi": "LymphNodeSeg.DWI",
+    "adc": "LymphNodeSeg.ADC",
+    "table": "LymphNodeSeg.Table",
+    "probability": "LymphNodeSeg.Probability",
+    "dwi_before": "LymphNodeSeg.DWIBefore",
+}
+
+
 @dataclass(frozen=True)
 class ResultNodes:
-    """The nodes of one result in a scene."""
+    """The nodes of one result in a scene.
+
+    Attributes:
+        t2: The T2 that the run worked on.
+        dwi, adc: On the T2 grid, after registration.
+        segmentation: A segment a node.
+        table: Their measurements.
+        probability: Calibrated probability of lymph node on the T2 grid.
+        dwi_before: The DWI as it was acquired, at the b-value of the run.
+    """
 
     t2: slicer.vtkMRMLScalarVolumeNode
     dwi: slicer.vtkMRMLScalarVolumeNode
     adc: Optional[slicer.vtkMRMLScalarVolumeNode]
     segmentation: slicer.vtkMRMLSegmentationNode
     table: slicer.vtkMRMLTableNode
+    probability: Optional[slicer.vtkMRMLScalarVolumeNode] = None
+    dwi_before: Optional[slicer.vtkMRMLScalarVolumeNode] = None
+
+
+def result_of(segmentation: Optional[slicer.vtkMRMLSegmentationNode]) -> Optional[ResultNodes]:
+    """The result that a segmentation belongs to; None if it is none, or a part that it needs is gone."""
+    if segmentation is None or segmentation.GetScene() is None:
+        return None
+    nodes = {name: segmentation.GetNodeReference(role) for name, role in REFERENCES.items()}
+    if None in (nodes["t2"], nodes["dwi"], nodes["table"]):
+        return None
+    return ResultNodes(segmentation=segmentation, **nodes)
+
+
+def _refer(result: ResultNodes) -> None:
+    for name, role in REFERENCES.items():
+        node = getattr(result, name)
+        if node is not None:
+            result.segmentation.SetNodeReferenceID(role, node.GetID())
 
 
 def write_scene_files(
@@ -82,6 +121,8 @@ def add_result(
     adc: Optional[Image],
     labels: Image,
     nodes: Sequence[Node],
+    probability: Optional[Image] = None,
+    dwi_before: Optional[slicer.vtkMRMLScalarVolumeNode] = None,
 ) -> ResultNodes:
     """Put a result into a scene, beside its T2: under the same study, and under the same transform.
 
@@ -94,6 +135,8 @@ def add_result(
         adc: The ADC in um2/s on the same grid, if there is one.
         labels: One label a node on the same grid.
         nodes: The measured nodes.
+        probability: Calibrated probability of lymph node on the same grid.
+        dwi_before: The DWI as it was acquired, in the scene.
 
     Raises:
         ValueError: nodes and labels do not belong together.
@@ -104,11 +147,16 @@ def add_result(
     dwi_node = add_volume(scene, replace(dwi, geometry=grid), "DWI registered", "DWI")
     adc_node = add_volume(scene, replace(adc, geometry=grid), "ADC registered", "ADC") if adc else None
     table = add_table(scene, nodes)
-    images = [node for node in (dwi_node, adc_node, segmentation) if node is not None]
+    probability_node = None
+    if probability is not None:
+        probability_node = add_volume(scene, replace(probability, geometry=grid), "Lymph node probability")
+    images = [node for node in (dwi_node, adc_node, probability_node, segmentation) if node is not None]
     for node in images:
         node.SetAndObserveTransformNodeID(t2_node.GetTransformNodeID())
     place(scene, [*images, table], study_of(scene, t2_node))
-    return ResultNodes(t2_node, dwi_node, adc_node, segmentation, table)
+    result = ResultNodes(t2_node, dwi_node, adc_node, segmentation, table, probability_node, dwi_before)
+    _refer(result)
+    return result
 
 
 def write_segmentation(

@@ -1,0 +1,60 @@
+"""What the sections of the panel have in common.
+
+A section is a small class that fills one container of ``LymphNodeSeg.ui``. It is built as
+``Section(container, services)`` and has two methods: ``show(result)``, called after a run, when a scene was
+opened and when another segmentation was chosen (None: there is nothing to show), and ``close()``, which lets
+go of observers and timers; ``show`` may follow it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
+
+import slicer
+
+if TYPE_CHECKING:
+    from ..scene.result import ResultNodes
+    from .parameter_node import LymphNodeSegParameterNode
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a section gets handed in.
+
+    Attributes:
+        load_ui: Loads a file of ``Resources/UI`` by its name.
+        parameters: The panel's state in the scene.
+        tell: Shows the user one line, below the Apply button.
+    """
+
+    load_ui: Callable[[str], Any]
+    parameters: Callable[[], LymphNodeSegParameterNode]
+    tell: Callable[[str], None]
+
+
+class Section(Protocol):
+    """A section of the panel."""
+
+    def show(self, result: Optional[ResultNodes]) -> None:
+        """Show a result; None: there is none."""
+
+    def close(self) -> None:
+        """Let go of observers and timers."""
+
+
+def fill(container: Any, services: Services, name: str) -> Any:
+    """Load a .ui file into a container.
+
+    Args:
+        container: A widget with a layout.
+        services: See there.
+        name: The file, such as "ResultSection.ui".
+
+    Returns:
+        The loaded widgets by their object names.
+    """
+    widget = services.load_ui(name)
+    container.layout().addWidget(widget)
+    widget.setMRMLScene(slicer.mrmlScene)
+    return slicer.util.childWidgetVariables(widget)
