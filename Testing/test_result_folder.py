@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from LymphNodeSegLib.errors import InputError
-from LymphNodeSegLib.result_folder import ResultFolder
+from LymphNodeSegLib.result_folder import RESULT_FILES, ResultFolder
 
 
 def files_below(folder: Path) -> dict[str, str]:
@@ -17,14 +18,14 @@ def files_below(folder: Path) -> dict[str, str]:
 
 
 def write_result(target: Path, **contents: str) -> None:
-    with ResultFolder(target) as folder:
+    with ResultFolder(target, RESULT_FILES) as folder:
         for name, text in contents.items():
             (folder.staging / name.replace("__", ".")).write_text(text)
         folder.publish()
 
 
 def fail_while_writing(target: Path, name: str) -> None:
-    with ResultFolder(target) as folder:
+    with ResultFolder(target, RESULT_FILES) as folder:
         (folder.staging / name).write_text("half a result")
         raise RuntimeError
 
@@ -64,7 +65,7 @@ def test_corrected_segmentation_is_not_overwritten(tmp_path: Path) -> None:
     write_result(tmp_path / "out", run__json=record, segmentation__seg__nrrd="masks")
     write_result(tmp_path / "out", run__json=record, segmentation__seg__nrrd="masks")
     (tmp_path / "out" / "segmentation.seg.nrrd").write_text("corrected")
-    with pytest.raises(InputError, match="edited"), ResultFolder(tmp_path / "out"):
+    with pytest.raises(InputError, match="edited"), ResultFolder(tmp_path / "out", RESULT_FILES):
         pass
     assert files_below(tmp_path)["out/segmentation.seg.nrrd"] == "corrected"
 
@@ -87,3 +88,41 @@ def test_folder_without_permission(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't be written"), ResultFolder(tmp_path / "out"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_comparison_leaves_the_result_it_lies_beside(tmp_path: Path) -> None:
+    write_result(tmp_path / "out", run__json="{}", rtstruct__dcm="contours")
+    with ResultFolder(tmp_path / "out") as folder:
+        (folder.staging / "comparison.json").write_text("{}")
+        folder.publish()
+    assert set(files_below(tmp_path)) == {"out/run.json", "out/rtstruct.dcm", "out/comparison.json"}
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        with ResultFolder(tmp_path / "out") as folder:
+            (folder.staging / "study").mkdir()
+            (folder.staging / "study" / name).write_text(name)
+            folder.publish()
+    assert files_below(tmp_path) == {"out/study/second": "second"}
+
+
+def test_what_cannot_be_moved_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_result(tmp_path / "out", run__json="{}", report__html="first")
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if path.name == "run.json" and target.parent == tmp_path / "out" and path.parent.name != ".old":
+            raise OSError(5, "Input/output error")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(InputError, match="could not be moved"):
+        write_result(tmp_path / "out", run__json="[]", report__html="second")
+    assert files_below(tmp_path) == {"out/run.json": "{}", "out/report.html": "first"}
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="full"), ResultFolder(tmp_path / "a" / "out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []

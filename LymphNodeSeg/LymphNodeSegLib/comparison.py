@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from . import NOTICE
 from .errors import InputError
 from .progress import Progress
-from .result_folder import SEGMENTATION, ResultFolder
+from .result_folder import SCENE, SEGMENTATION, ResultFolder
 
 if TYPE_CHECKING:
     from .images.image import Image
     from .nodes.followup import Comparison
     from .outputs.segmentation import Segmentation
 
-SCENE, T2_IN_SCENE = "scene.mrb", "T2.nrrd"
+T2_IN_SCENE = "T2.nrrd"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 from .job import Job, Reading
 from .progress import Progress, Silent
-from .result_folder import ResultFolder
+from .result_folder import RESULT_FILES, ResultFolder
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def segment(job: Job, progress: Optional[Progress] = None) -> Reading:
     from .results import write_record, write_result_files
 
     watch = Stopwatch(progress or Silent())
-    with ResultFolder(job.out) as folder:
+    with ResultFolder(job.out, RESULT_FILES) as folder:
         watch.stage(READ)
         study = read_study(job, watch)
         reading = read(study, job.settings, watch)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Optional
 
 from .errors import InputError
 
+SEGMENTATION = "segmentation.seg.nrrd"
+SCENE = "scene.mrb"
+RECORD = "run.json"
 RESULT_FILES = (
-    "segmentation.seg.nrrd",
+    SEGMENTATION,
     "measurements.csv",
     "measurements.json",
     "dwi_registered.nrrd",
@@ -22,41 +27,44 @@ RESULT_FILES = (
     "probability.nrrd",
     "fused.nrrd",
     "report.html",
-    "scene.mrb",
-    "run.json",
+    SCENE,
+    RECORD,
     "rtstruct.dcm",
     "seg.dcm",
     "comparison.json",
     "comparison.csv",
     "comparison.html",
 )
-RECORD = "run.json"
-SEGMENTATION = "segmentation.seg.nrrd"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ResultFolder:
     """Collects a run's files beside the target and moves them in when the run succeeded.
 
     Use as a context manager: write into `staging`, then call `publish`. Leaving without publishing
-    removes the staging folder and every parent folder that was made for it. Files in the target that
-    are no results stay; results of an earlier run are replaced, unless the segmentation was edited.
+    removes the staging folder and every parent folder that was made for it. What the target holds of the
+    names written is replaced, as is what an earlier run left; all else in it stays.
 
     Args:
         target: The folder the user named. It need not exist.
+        outdated: Files in the target that go even where none of their name is written: what an earlier run
+            left. Among them a segmentation that was edited since its run is refused.
 
     Raises:
         InputError: the folder cannot be written to, or holds a segmentation edited since its run.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, outdated: Sequence[str] = ()) -> None:
         self.target = target.absolute()
+        self._outdated = outdated
         self._made_parents: list[Path] = []
         self._published = False
 
     def __enter__(self) -> ResultFolder:
         if self.target.exists() and not self.target.is_dir():
             raise InputError(f"--out {self.target} is a file: name a folder.")
-        refuse_edited(self.target)
+        if SEGMENTATION in self._outdated:
+            refuse_edited(self.target)
         try:
             self._make_parents()
             if self.target.exists() and not os.access(self.target, os.W_OK | os.X_OK):
@@ -79,12 +87,16 @@ class ResultFolder:
         shutil.rmtree(self.staging, ignore_errors=True)
         if not self._published:
             self._remove_made_parents()
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise InputError(
+                f"The disk of {self.target} is full: free some space, or choose another folder."
+            ) from None
 
     def publish(self) -> None:
         """Move the collected files to the target; on any failure the target is as it was."""
         try:
             if self.target.exists():
-                self._replace_results()
+                self._replace()
             else:
                 self.staging.chmod(0o777 & ~_umask())
                 self.staging.rename(self.target)
@@ -94,24 +106,23 @@ class ResultFolder:
             ) from None
         self._published = True
 
-    def _replace_results(self) -> None:
-        """Swap earlier results for the new ones, keeping the old until every new one is in place."""
+    def _replace(self) -> None:
+        """Swap what is there for what is new, keeping the old until every new one is in place."""
         old = self.staging / ".old"
         old.mkdir()
         new = [path for path in self.staging.iterdir() if path != old]
         moved_out: list[Path] = []
         moved_in: list[Path] = []
         try:
-            for name in RESULT_FILES:
-                if (self.target / name).exists():
+            for name in {*self._outdated, *(path.name for path in new)}:
+                if os.path.lexists(self.target / name):
                     (self.target / name).rename(old / name)
                     moved_out.append(old / name)
             for path in new:
-                path.rename(self.target / path.name)
-                moved_in.append(self.target / path.name)
+                moved_in.append(path.rename(self.target / path.name))
         except OSError:
             for path in moved_in:
-                path.unlink()
+                path.rename(self.staging / path.name)
             for path in moved_out:
                 path.rename(self.target / path.name)
             raise

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
 from ..images.image import Image
+from ..result_folder import ResultFolder
 from .pelvis import Phantom
 from .truth import TrueNode
 
@@ -43,13 +39,15 @@ def write_nrrd(phantom: Phantom, folder: Path) -> None:
     """
     import SimpleITK as sitk
 
-    with staged(folder) as staging:
+    with ResultFolder(folder) as target:
+        staging = target.staging
         sitk.WriteImage(integers(phantom.t2), str(staging / "t2.nrrd"), True)
         for image in phantom.dwi_series:
             name = f"dwi_b{round(image.acquisition.b_value_s_mm2 or 0):04d}.nrrd"
             sitk.WriteImage(integers(image), str(staging / name), True)
         sitk.WriteImage(integers(phantom.adc), str(staging / "adc.nrrd"), True)
         write_truth(phantom, staging)
+        target.publish()
 
 
 def write_dicom(phantom: Phantom, folder: Path) -> None:
@@ -60,9 +58,10 @@ def write_dicom(phantom: Phantom, folder: Path) -> None:
     """
     from .dicom import write_study
 
-    with staged(folder) as staging:
-        write_study(phantom, staging / "study")
-        write_truth(phantom, staging)
+    with ResultFolder(folder) as target:
+        write_study(phantom, target.staging / "study")
+        write_truth(phantom, target.staging)
+        target.publish()
 
 
 def write_truth(phantom: Phantom, folder: Path) -> None:
@@ -147,41 +146,3 @@ def segmentation(phantom: Phantom) -> SimpleITK.Image:
     for key, value in header.items():
         image.SetMetaData(key, value)
     return image
-
-
-@contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside the target, whose content moves into the target if nothing failed.
-
-    Raises:
-        InputError: the target is a file, or can't be written to.
-    """
-    folder = Path(folder).absolute()
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: name a folder.")
-    parents = [p for p in (folder, *folder.parents) if not p.exists()]
-    staging = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".phantom-", dir=folder.parent))
-        yield staging
-        staging.chmod(0o755)
-        if not folder.exists():
-            staging.rename(folder)
-        else:
-            for item in sorted(staging.iterdir()):
-                target = folder / item.name
-                if target.is_dir():
-                    shutil.rmtree(target)
-                item.replace(target)
-        parents = []
-    except OSError as error:
-        raise InputError(
-            f"The folder {folder} can't be written to ({error.strerror or 'not permitted'}): choose another."
-        ) from None
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-        for parent in parents:
-            if parent.is_dir() and not any(parent.iterdir()):
-                parent.rmdir()

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..images.image import Geometry, Image
 from ..nodes.node import Node
+from ..result_folder import SCENE, SEGMENTATION
 from .segmentation import add_segmentation
 from .session import Session
 from .subject_hierarchy import add_study, place, set_series_uid, study_of
@@ -21,9 +22,6 @@ from .volumes import add_volume, volume_geometry
 
 if TYPE_CHECKING:
     import slicer
-
-SEGMENTATION_FILE = "segmentation.seg.nrrd"
-SCENE_FILE = "scene.mrb"
 
 
 # Of the segmentation to the other nodes of its result, so that a saved scene brings them back together.
@@ -107,11 +105,11 @@ def write_scene_files(
     result = add_result(scene, t2_node, registration_dwi, adc, labels, nodes)
     add_slice_views(scene, t2_node)
     show_images(scene, t2_node, result.dwi)
-    write_scene(scene, folder / SCENE_FILE)
+    write_scene(scene, folder / SCENE)
     if nodes:
-        _copy_segmentation(folder / SCENE_FILE, folder / SEGMENTATION_FILE)
+        _copy_segmentation(folder / SCENE, folder / SEGMENTATION)
     else:
-        write_segmentation(result.segmentation, folder / SEGMENTATION_FILE, t2_node)
+        write_segmentation(result.segmentation, folder / SEGMENTATION, t2_node)
 
 
 def add_result(
