@@ -159,12 +159,13 @@ def test_apply_runs_the_pipeline_and_shows_its_result(panel, module, volumes, sc
 
 
 def test_views_show_t2_behind_the_fading_dwi(panel, volumes, scene):
-    from LymphNodeSegLib.scene.result import add_result
+    from LymphNodeSegLib.scene.result import ResultData, add_result
     from LymphNodeSegLib.scene.views import add_slice_views
 
     add_slice_views(scene, volumes[0])
     image = Image(texture(3), GEOMETRY)
-    nodes = add_result(scene, volumes[0], image, None, Image(np.zeros((8, 44, 48), np.uint16), GEOMETRY), ())
+    labels = Image(np.zeros((8, 44, 48), np.uint16), GEOMETRY)
+    nodes = add_result(scene, volumes[0], ResultData(labels, (), image))
     panel._show_result(nodes)
     composite = scene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
     assert composite.GetBackgroundVolumeID() == volumes[0].GetID()
@@ -172,13 +173,13 @@ def test_views_show_t2_behind_the_fading_dwi(panel, volumes, scene):
 
 
 def test_a_second_run_does_not_touch_the_first_ones_segmentation(volumes, scene):
-    from LymphNodeSegLib.scene.result import add_result
+    from LymphNodeSegLib.scene.result import ResultData, add_result
 
     image = Image(texture(3), GEOMETRY)
     labels = Image(np.zeros((8, 44, 48), np.uint16), GEOMETRY)
-    first = add_result(scene, volumes[0], image, None, labels, ()).segmentation
+    first = add_result(scene, volumes[0], ResultData(labels, (), image)).segmentation
     first.GetSegmentation().AddEmptySegment("by hand", "by hand")
-    second = add_result(scene, volumes[0], image, None, labels, ()).segmentation
+    second = add_result(scene, volumes[0], ResultData(labels, (), image)).segmentation
     assert second is not first
     assert second.GetName() != first.GetName()
     assert first.GetSegmentation().GetNumberOfSegments() == 1
@@ -186,7 +187,7 @@ def test_a_second_run_does_not_touch_the_first_ones_segmentation(volumes, scene)
 
 def test_results_move_with_the_t2s_transform(volumes, scene, labels_at):
     from LymphNodeSegLib.scene.inputs import examine
-    from LymphNodeSegLib.scene.result import add_result
+    from LymphNodeSegLib.scene.result import ResultData, add_result
     from LymphNodeSegLib.scene.volumes import image_from_volume
 
     matrix = np.eye(4)
@@ -196,7 +197,7 @@ def test_results_move_with_the_t2s_transform(volumes, scene, labels_at):
     volumes[0].SetAndObserveTransformNodeID(transform.GetID())
     t2 = examine(*volumes, None).t2
     labels, nodes = labels_at(t2.geometry)
-    result = add_result(scene, volumes[0], t2, None, labels, nodes)
+    result = add_result(scene, volumes[0], ResultData(labels, nodes, t2))
     assert image_from_volume(result.dwi).geometry.is_close(t2.geometry, 1e-6)
     center_ras = t2.geometry.lps_from_ijk(np.array([11.0, 21.0, 4.0])) * [-1.0, -1.0, 1.0]
     np.testing.assert_allclose(result.segmentation.GetSegmentCenterRAS("LN001"), center_ras, atol=1e-3)

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from ..errors import InputError
 from ..scene.inputs import Inputs, examine, propose
-from ..scene.result import ResultNodes, add_result, result_of
+from ..scene.result import ResultData, ResultNodes, add_result, result_of
 from ..scene.run_facts import RunFacts, set_facts
 from ..scene.views import show_images
 from ..worker_files import WorkerResult, read_result
@@ -181,9 +181,8 @@ class Panel:
         if t2 is None:
             return texts.removed_input()
         dwi = scene.GetNodeByID(self._dwi_id)
-        nodes = add_result(
-            scene, t2, result.dwi, result.adc, result.labels, result.nodes, result.probability, dwi
-        )
+        data = ResultData(result.labels, result.nodes, result.dwi, result.adc, result.probability, dwi)
+        nodes = add_result(scene, t2, data)
         set_facts(nodes.segmentation, self._facts(result))
         self._show_result(nodes)
         return ""

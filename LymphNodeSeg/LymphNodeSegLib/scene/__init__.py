@@ -1,5 +1,5 @@
 """MRML nodes, on Slicer and on slicer-core alike; no Qt."""
 
-from .result import write_scene_files
+from .result_files import write_scene_files
 
 __all__ = ["write_scene_files"]

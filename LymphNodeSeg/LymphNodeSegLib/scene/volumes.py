@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
@@ -19,7 +20,9 @@ ADC_WINDOW_UM2_S = (0.0, 3000.0)
 # Share of voxels (percent) below the lower and above the upper end of the display window.
 T2_WINDOW_PERCENTILES = (1.0, 99.5)
 DWI_WINDOW_PERCENTILES = (5.0, 99.8)
-MAX_VOXELS_FOR_WINDOW = 500_000
+MAX_VOXELS_FOR_WINDOW = 200_000
+VOXELS_A_STEP = 2_000_000
+Steps = Generator[None, None, None]
 # Files and the segmentation logic know none of these.
 _WIDENED = {"b": np.uint8, "float16": np.float32, "int64": np.float64, "uint64": np.float64}
 
@@ -38,23 +41,39 @@ def add_volume(
     Returns:
         The node, with a display node.
     """
-    role = role or image.acquisition.role
+    node = new_volume(scene, name, role or image.acquisition.role)
+    last_of(volume_steps(node, image))
+    return node
+
+
+def new_volume(scene: slicer.vtkMRMLScene, name: str, role: str) -> slicer.vtkMRMLScalarVolumeNode:
+    """A volume without voxels, with a display node; `volume_steps` gives it its image."""
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
-    fill_volume(node, image)
     node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
-    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-    window = display_window(image.array, role)
-    if window is not None:
-        display.AutoWindowLevelOff()
-        display.SetWindowLevelMinMax(*window)
+    node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     if role:
         node.SetAttribute(ROLE_ATTRIBUTE, role)
     return node
 
 
+def volume_steps(node: slicer.vtkMRMLScalarVolumeNode, image: Image) -> Steps:
+    """Give a new volume its display window and its voxels, in steps of some milliseconds."""
+    window = display_window(image.array, node.GetAttribute(ROLE_ATTRIBUTE) or "")
+    yield
+    if window is not None:
+        # Before there are voxels: Slicer's automatic window would take half a second to find.
+        display = node.GetDisplayNode()
+        display.AutoWindowLevelOff()
+        display.SetWindowLevelMinMax(*window)
+    yield from _fill_steps(node, image)
+
+
 def fill_volume(node: slicer.vtkMRMLVolumeNode, image: Image) -> None:
     """Give a volume node the voxels and the geometry of an image; the voxels are copied once."""
+    last_of(_fill_steps(node, image))
+
+
+def _fill_steps(node: slicer.vtkMRMLVolumeNode, image: Image) -> Steps:
     import vtk
     from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 
@@ -63,9 +82,26 @@ def fill_volume(node: slicer.vtkMRMLVolumeNode, image: Image) -> None:
     data = vtk.vtkImageData()
     data.SetDimensions(*image.geometry.size_ijk)
     data.AllocateScalars(get_vtk_array_type(np.dtype(kind)), 1)
-    vtk_to_numpy(data.GetPointData().GetScalars()).reshape(source.shape)[...] = source
+    yield from copy_steps(vtk_to_numpy(data.GetPointData().GetScalars()).reshape(source.shape), source)
     node.SetIJKToRASMatrix(vtk_matrix(image.geometry.ijk_to_ras))
     node.SetAndObserveImageData(data)
+
+
+def last_of(steps: Generator[None, None, Any]) -> Any:
+    """Take all steps at once; returns what they lead to."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def copy_steps(target: np.ndarray, source: np.ndarray) -> Steps:
+    """Copy an array [k, j, i] in slabs of slices."""
+    thickness = max(1, VOXELS_A_STEP // max(1, source[0].size)) if len(source) else 1
+    for start in range(0, len(source), thickness):
+        target[start : start + thickness] = source[start : start + thickness]
+        yield
 
 
 def image_from_volume(node: slicer.vtkMRMLVolumeNode, role: str = "") -> Image:
