@@ -13,7 +13,7 @@ from .segmentation import segmentation_steps
 from .segments import segment_ids
 from .subject_hierarchy import hierarchy, place, study_of
 from .table import add_table
-from .volumes import ROLE_ATTRIBUTE, last_of, new_volume, volume_geometry, volume_steps
+from .volumes import PROBABILITY, ROLE_ATTRIBUTE, last_of, new_volume, volume_geometry, volume_steps
 
 if TYPE_CHECKING:
     import slicer
@@ -109,7 +109,7 @@ def result_steps(
     images = (
         ("dwi", "DWI registered", "DWI", data.dwi),
         ("adc", "ADC registered", "ADC", data.adc),
-        ("probability", "Lymph node probability", "probability", data.probability),
+        ("probability", "Lymph node probability", PROBABILITY, data.probability),
     )
     with _all_or_none(scene) as added:
         volumes = {}

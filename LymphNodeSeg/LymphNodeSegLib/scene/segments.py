@@ -95,6 +95,28 @@ class SegmentMasks:
         return masks
 
 
+def write_mask(segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id: str, mask: NodeMask) -> None:
+    """Give a segment the voxels of a mask, whose grid lies in the world; other segments keep theirs.
+
+    Raises:
+        RuntimeError: Slicer refused.
+    """
+    import slicer
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    layer = slicer.vtkOrientedImageData()
+    size = mask.array.shape[::-1]
+    layer.SetExtent([n for start, count in zip(mask.start_ijk, size) for n in (start, start + count - 1)])
+    layer.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    vtk_to_numpy(layer.GetPointData().GetScalars()).reshape(mask.array.shape)[...] = mask.array
+    to_local = np.linalg.inv(_to_world(segmentation_node))
+    layer.SetImageToWorldMatrix(vtk_matrix(to_local @ mask.geometry.ijk_to_ras))
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    if not logic.SetBinaryLabelmapToSegment(layer, segmentation_node, segment_id, logic.MODE_REPLACE):
+        raise RuntimeError(f"The segment {segment_id} could not be changed.")
+
+
 def _to_world(segmentation_node: slicer.vtkMRMLSegmentationNode) -> np.ndarray:
     """The parent transform of a segmentation, 4x4 RAS."""
     import vtk
@@ -161,7 +183,7 @@ def fingerprint(mask: NodeMask) -> str:
     """
     direction_ras = np.diag([-1.0, -1.0, 1.0]) @ mask.geometry.direction
     backward = np.array([axis[np.argmax(np.abs(axis))] < 0 for axis in direction_ras.T])
-    array = np.flip(mask.array, [2 - axis for axis in range(3) if backward[axis]])
+    array = np.flip(mask.array, tuple(2 - axis for axis in range(3) if backward[axis]))
     start = np.array(mask.start_ijk)
     from_the_end = np.array(mask.geometry.size_ijk) - start - mask.array.shape[::-1]
     first = np.where(backward, from_the_end, start).tolist()

@@ -45,11 +45,16 @@ def place(scene: slicer.vtkMRMLScene, nodes: Iterable[slicer.vtkMRMLNode], paren
     """Put nodes beneath an item; nodes that Slicer has given an item already are moved."""
     tree = hierarchy(scene)
     for node in nodes:
-        item = tree.GetItemByDataNode(node)
-        if not item:  # slicer-core has not the Qt plugins that make items of new nodes
-            item = tree.CreateItem(parent_item, node)
-            tree.SetItemOwnerPluginName(item, _OWNERS.get(node.GetClassName(), "Default"))
-        tree.SetItemParent(item, parent_item)
+        tree.SetItemParent(_item_of(scene, node), parent_item)
+
+
+def _item_of(scene: slicer.vtkMRMLScene, node: slicer.vtkMRMLNode) -> int:
+    tree = hierarchy(scene)
+    item = tree.GetItemByDataNode(node)
+    if not item:  # slicer-core has not the Qt plugins that make items of new nodes
+        item = tree.CreateItem(tree.GetSceneItemID(), node)
+        tree.SetItemOwnerPluginName(item, _OWNERS.get(node.GetClassName(), "Default"))
+    return int(item)
 
 
 def set_series_uid(scene: slicer.vtkMRMLScene, node: slicer.vtkMRMLNode, series_uid: str) -> None:
@@ -62,13 +67,14 @@ def set_series_uid(scene: slicer.vtkMRMLScene, node: slicer.vtkMRMLNode, series_
 
 
 def study_of(scene: slicer.vtkMRMLScene, node: slicer.vtkMRMLNode) -> int:
-    """The item of the study that a node lies in; the item above the node if it is in no study."""
+    """The item of the study that a node lies in; the item above the node if it is in no study.
+
+    A node without an item of its own gets one.
+    """
     import slicer
 
     tree = hierarchy(scene)
-    item = tree.GetItemByDataNode(node)
-    if not item:
-        return tree.GetSceneItemID()
+    item = _item_of(scene, node)
     level = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMLevelStudy()
     return tree.GetItemAncestorAtLevel(item, level) or tree.GetItemParent(item)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # What a volume is that we made; marks it as a result.
 ROLE_ATTRIBUTE = "LymphNodeSeg.Role"
-ADC_WINDOW_UM2_S = (0.0, 3000.0)
+PROBABILITY = "probability"
+_FIXED_WINDOWS = {"ADC": (0.0, 3000.0), PROBABILITY: (0.0, 1.0)}  # um2/s, none
 # Share of voxels (percent) below the lower and above the upper end of the display window.
 T2_WINDOW_PERCENTILES = (1.0, 99.5)
 DWI_WINDOW_PERCENTILES = (5.0, 99.8)
@@ -184,8 +185,8 @@ def display_window(array: np.ndarray, role: str) -> Optional[tuple[float, float]
     T2 is shown from fat to air without the brightest vessels and bladder; DWI is dark but for what
     restricts diffusion; ADC has a scale of its own. Voxels of value 0 outside the field of view don't count.
     """
-    if role == "ADC":
-        return ADC_WINDOW_UM2_S
+    if role in _FIXED_WINDOWS:
+        return _FIXED_WINDOWS[role]
     percentiles = {"T2": T2_WINDOW_PERCENTILES, "DWI": DWI_WINDOW_PERCENTILES}.get(role)
     if percentiles is None:
         return None
