@@ -94,7 +94,7 @@ def _segment(node: Node, layer: slicer.vtkOrientedImageData) -> slicer.vtkSegmen
     import slicer
 
     segment = slicer.vtkSegment()
-    segment.SetName(segment_name(node))
+    segment.SetName(segment_name(node.id, node.side, node.station))
     dress(segment, node.size_class)
     segment.SetLabelValue(node.label)
     segment.AddRepresentation(BINARY_LABELMAP, layer)
@@ -113,9 +113,9 @@ def dress(segment: slicer.vtkSegment, size_class: str) -> None:
         segment.SetColor(*color)
 
 
-def segment_name(node: Node) -> str:
+def segment_name(node_id: str, side: str, station: str) -> str:
     """What the user reads: "LN001", with side and station where they are known."""
-    return " ".join(part for part in (node.id, node.side, node.station) if part not in ("", UNKNOWN))
+    return " ".join(part for part in (node_id, side, station) if part not in ("", UNKNOWN))
 
 
 def _check_labels(present: list[int], nodes: Sequence[Node]) -> None:

@@ -42,9 +42,16 @@ def add_table(
 
     Numbers are rounded to what a reader can use; ``measurements.json`` has all their digits.
     """
+    table_node = scene.AddNewNodeByClass("vtkMRMLTableNode", scene.GenerateUniqueName(name))
+    fill_table(table_node, nodes)
+    table_node.SetUseColumnTitleAsColumnHeader(True)
+    return table_node
+
+
+def fill_table(table_node: slicer.vtkMRMLTableNode, nodes: Sequence[Node]) -> None:
+    """Put the measurements into a table node in place of what it holds."""
     import vtk
 
-    table_node = scene.AddNewNodeByClass("vtkMRMLTableNode", scene.GenerateUniqueName(name))
     table = vtk.vtkTable()
     for title, kind, value_of in COLUMNS:
         column = vtk.vtkStringArray() if kind is str else vtk.vtkDoubleArray()
@@ -54,8 +61,6 @@ def add_table(
             column.InsertNextValue(value if isinstance(value, str) else _rounded(value))
         table.AddColumn(column)
     table_node.SetAndObserveTable(table)
-    table_node.SetUseColumnTitleAsColumnHeader(True)
-    return table_node
 
 
 def _rounded(value: Optional[float]) -> float:
