@@ -14,6 +14,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError
 from ..images.image import Image
+from ..images.writing import write_dataset
 from ..nodes.node import Node
 from ..nodes.stations import UNKNOWN
 
@@ -171,14 +172,9 @@ def save(dataset: Dataset, path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    import pydicom
-
     part = path.with_name(f".{path.name}.part")
-    # Slicer 5.8 ships pydicom 2, where the option has its earlier name and the opposite sense.
-    new = int(pydicom.__version__.split(".")[0]) >= 3
-    option = {"enforce_file_format": True} if new else {"write_like_original": False}
     try:
-        dataset.save_as(part, **option)
+        write_dataset(dataset, part)
         part.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or 'check the folder'}.") from error

@@ -166,9 +166,18 @@ def _description(number: int, node: Node, tracking_uid: str, edited: bool) -> An
         tracking_uid=tracking_uid,
         tracking_id=node.id,
         anatomic_regions=[codes.station(node.station).concept()],
-        display_color=hd.color.CIELabColor.from_rgb(*color_of(node.size_class)),
+        **_display_color(node),
     )
     side = codes.laterality(node.side)
     if side is not None:
         description.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [side.dataset()]
     return description
+
+
+def _display_color(node: Node) -> dict[str, Any]:
+    """The color of the node's size class; nothing in highdicom 0.22, the last for Slicer 5.8's pydicom 2."""
+    import highdicom as hd
+
+    if not hasattr(hd.color.CIELabColor, "from_rgb"):
+        return {}
+    return {"display_color": hd.color.CIELabColor.from_rgb(*color_of(node.size_class))}

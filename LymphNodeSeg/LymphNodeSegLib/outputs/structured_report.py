@@ -179,7 +179,7 @@ def _measurements(node: Node, drawn_on: Optional[Reference]) -> list[Any]:
                     code.concept(),
                     round(diameter.length_mm, 3),
                     codes.MM.concept(),
-                    referenced_coordinates=_line(diameter, drawn_on) if drawn_on else None,
+                    **(_line(diameter, drawn_on) if drawn_on else {}),
                 )
             )
     if node.mean_adc_um2_s is not None and np.isfinite(node.mean_adc_um2_s):
@@ -194,19 +194,24 @@ def _measurements(node: Node, drawn_on: Optional[Reference]) -> list[Any]:
     return found
 
 
-def _line(diameter: Diameter, reference: Reference) -> Optional[list[Any]]:
-    """The line that was measured, on the image that shows it; None if it lies on no single image."""
+def _line(diameter: Diameter, reference: Reference) -> dict[str, Any]:
+    """The line that was measured, on the image that shows it; nothing if it lies on no single image.
+
+    Nothing either in highdicom 0.22, the last for Slicer 5.8's pydicom 2, which knows no such lines.
+    """
     import highdicom as hd
+
+    if not hasattr(hd.sr, "CoordinatesForMeasurement"):
+        return {}
 
     ends_lps = np.array([diameter.start_ras_mm, diameter.end_ras_mm]) * (-1.0, -1.0, 1.0)
     ends_ijk = reference.geometry.ijk_from_lps(ends_lps)
     k = int(np.rint(ends_ijk[0, 2]))
     if np.abs(ends_ijk[:, 2] - k).max() > _ON_SLICE or not 0 <= k < len(reference.plane_of_slice):
-        return None
-    return [
-        hd.sr.CoordinatesForMeasurement(
-            graphic_type=hd.sr.GraphicTypeValues.POLYLINE,
-            graphic_data=ends_ijk[:, :2] + 0.5,  # SCOORD counts from the corner of the first pixel.
-            source_image=_source_image(hd.sr.SourceImageForRegion, reference, k),
-        )
-    ]
+        return {}
+    line = hd.sr.CoordinatesForMeasurement(
+        graphic_type=hd.sr.GraphicTypeValues.POLYLINE,
+        graphic_data=ends_ijk[:, :2] + 0.5,  # SCOORD counts from the corner of the first pixel.
+        source_image=_source_image(hd.sr.SourceImageForRegion, reference, k),
+    )
+    return {"referenced_coordinates": [line]}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from ..images.image import Image
+from ..images.writing import write_dataset
 from .pelvis import Phantom
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _write_slice(phantom: Phantom, image: Image, k: int, number: int, role: str,
     _fill_pixels(data, image.array[k])
     if role != "T2":
         _fill_diffusion(data, image.acquisition.b_value_s_mm2)
-    data.save_as(path, enforce_file_format=True)
+    write_dataset(data, path)
 
 
 def _fill_patient_and_study(data: Dataset, phantom: Phantom) -> None:
