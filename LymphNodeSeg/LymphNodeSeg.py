@@ -30,6 +30,15 @@ class LymphNodeSeg(ScriptedLoadableModule):
             "The network follows ERU-Net, and short axes follow RECIST 1.1; the project's README names the "
             "papers. {notice}"
         ).format(notice=NOTICE)
+        slicer.app.connect("startupCompleted()", registerWithOtherModules)
+
+
+def registerWithOtherModules():
+    """What Sample Data and Segment Statistics show of ours, once all modules are there."""
+    from LymphNodeSegLib.panel import sample_data, segment_statistics
+
+    sample_data.register()
+    segment_statistics.register()
 
 
 class LymphNodeSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):

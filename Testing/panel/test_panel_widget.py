@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -278,7 +279,15 @@ def test_a_t2_removed_in_mid_run_is_said_and_nothing_is_added(panel, volumes, sc
     assert scene.GetNumberOfNodes() == before
 
 
-def test_module_says_what_it_is(module_file):
+def test_module_says_what_it_is(module_file, monkeypatch):
+    import slicer
+
+    connected = []
+    application = types.SimpleNamespace(
+        connect=lambda signal, slot: connected.append((signal, slot.__name__))
+    )
+    monkeypatch.setattr(slicer, "app", application, raising=False)
+
     class Parent:
         pass
 
@@ -287,6 +296,7 @@ def test_module_says_what_it_is(module_file):
     assert parent.title == "Lymph Node Segmentation"
     for text in (parent.helpText, parent.acknowledgementText):
         assert "Research use only" in text
+    assert connected == [("startupCompleted()", "registerWithOtherModules")]
 
 
 def test_opening_the_panel_imports_no_torch(standins):
