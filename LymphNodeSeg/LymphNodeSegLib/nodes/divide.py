@@ -14,6 +14,12 @@ NECK_RATIO = 0.8
 SMALLEST_PART_RADIUS_MM = 1.25
 """A part thinner than this is never a node of its own: at clinical voxel sizes it is staircase."""
 
+SMALLEST_HALF = 0.08
+"""When the reader has a node divided, no part is smaller than this share of it."""
+
+SHALLOWEST_NECK = 0.9
+"""From this share of the thinner part on, a neck may be staircase: not where two nodes meet."""
+
 _MOST_VOXELS = 300_000
 _HALF_NEIGHBORS = [o for o in product((-1, 0, 1), repeat=3) if o > (0, 0, 0)]
 
@@ -36,6 +42,45 @@ def divide(mask: np.ndarray, spacing_kji_mm: tuple[float, ...], minimum_volume_m
     Returns:
         int32 parts [k, j, i], 1, 2, ...; 0 outside the mask.
     """
+    distance, fine, factors, spacing_mm = _depth(mask, spacing_kji_mm)
+    basins, peaks = _basins(distance, fine, spacing_mm)
+    if len(peaks) > 1:
+        basins = _join(basins, distance, peaks, minimum_volume_mm3 / float(np.prod(spacing_mm)))[basins]
+    return _numbered(_coarse(basins, factors) * mask, mask)
+
+
+def halves(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
+    """Divide a node in two because the reader says that it is two.
+
+    At its thinnest neck, as `divide` finds necks, where that leaves two parts of some size; otherwise across the
+    middle of its longest direction. Pieces that do not touch are told apart first.
+
+    Args:
+        mask: Boolean [k, j, i], its bounding box, with two voxels at least.
+        spacing_kji_mm: Voxel spacing along k, j, i.
+
+    Returns:
+        int32 parts [k, j, i], 1 and 2 (the smaller); 0 outside the mask.
+
+    Raises:
+        ValueError: there is a single voxel, which can't be divided.
+    """
+    if np.count_nonzero(mask) < 2:
+        raise ValueError("A single voxel can't be divided.")
+    distance, fine, factors, spacing_mm = _depth(mask, spacing_kji_mm)
+    basins, peaks = _basins(distance, fine, spacing_mm)
+    parts = _numbered(_coarse(_two(basins, distance, peaks)[basins], factors) * mask, mask)
+    if parts.max() != 2:
+        parts = _across_the_middle(mask, spacing_kji_mm)
+    if np.count_nonzero(parts == 1) < np.count_nonzero(parts == 2):
+        parts = np.where(mask, 3 - parts, 0).astype(np.int32)
+    return parts
+
+
+def _depth(
+    mask: np.ndarray, spacing_kji_mm: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int], tuple[float, ...]]:
+    """Distance to the surface in mm and the mask on a finer grid; that grid's factors and spacing."""
     from scipy.ndimage import distance_transform_edt
 
     signed = signed_distance(mask, spacing_kji_mm)
@@ -44,11 +89,52 @@ def divide(mask: np.ndarray, spacing_kji_mm: tuple[float, ...], minimum_volume_m
     spacing_mm = tuple(s / factor for s, factor in zip(spacing_kji_mm, factors))
     distance = distance_transform_edt(fine, spacing_mm) - 0.25 * min(spacing_mm)  # to edges, not centers
     distance[~fine] = 0.0
-    basins, peaks = _basins(distance, fine, spacing_mm)
-    if len(peaks) > 1:
-        basins = _join(basins, distance, peaks, minimum_volume_mm3 / float(np.prod(spacing_mm)))[basins]
-    parts = basins[:: factors[0], :: factors[1], :: factors[2]][PAD:-PAD, PAD:-PAD, PAD:-PAD] * mask
-    return _numbered(parts, mask)
+    return distance, fine, factors, spacing_mm
+
+
+def _coarse(parts: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray:
+    return parts[:: factors[0], :: factors[1], :: factors[2]][PAD:-PAD, PAD:-PAD, PAD:-PAD]
+
+
+def _two(basins: np.ndarray, height: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+    """For each basin number its part's number: two parts, or one where no neck tells two of some size apart."""
+    part = np.arange(len(peaks) + 1)
+    heights = np.concatenate([[0.0], peaks])
+    sizes = np.bincount(basins.ravel(), minlength=len(part)).astype(float)
+    sizes[0] = 0.0
+    least = SMALLEST_HALF * sizes.sum()
+    necks = _necks(basins, height) if len(peaks) > 1 else []
+    while necks:
+        left = np.unique(part[1:]).tolist()
+        small = {n for n in left if sizes[n] < least}
+        candidates = [neck for neck in necks if not small or small & {neck[0], neck[1]}]
+        if not candidates:
+            break
+        share = [neck / min(heights[a], heights[b]) for a, b, neck in candidates]
+        if not small and len(left) <= 2 and max(share) < SHALLOWEST_NECK:
+            break
+        a, b, _ = candidates[int(np.argmax(share))]
+        part[part == b] = a
+        heights[a], sizes[a] = max(heights[a], heights[b]), sizes[a] + sizes[b]
+        renamed = [(a if m == b else m, a if n == b else n, neck) for m, n, neck in necks]
+        necks = [neck for neck in renamed if neck[0] != neck[1]]
+    return part
+
+
+def _across_the_middle(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
+    """Two parts on either side of the plane across the longest direction, as equal as voxels allow."""
+    points = np.argwhere(mask) * np.asarray(spacing_kji_mm)
+    centered = points - points.mean(axis=0)
+    direction = np.linalg.svd(centered, full_matrices=False)[2][0]
+    along = centered @ direction
+    order = np.argsort(along, kind="stable")
+    beyond = np.zeros(len(points), np.int32)
+    beyond[order[len(points) // 2 :]] = 1
+    # Voxels at the same place along the axis stay together, unless all of one side is of that place.
+    together = (along > np.median(along)).astype(np.int32)
+    parts = np.zeros(mask.shape, np.int32)
+    parts[mask] = 1 + (together if 0 < together.sum() < len(points) else beyond)
+    return parts
 
 
 def _factors(shape: tuple[int, ...], spacing_kji_mm: tuple[float, ...]) -> tuple[int, int, int]:
