@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Optional
 
 import numpy as np
 
@@ -52,8 +53,9 @@ def divide(mask: np.ndarray, spacing_kji_mm: tuple[float, ...], minimum_volume_m
 def halves(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
     """Divide a node in two because the reader says that it is two.
 
-    At its thinnest neck, as `divide` finds necks, where that leaves two parts of some size; otherwise across the
-    middle of its longest direction. Pieces that do not touch are told apart first.
+    At its thinnest neck, as `divide` finds necks, where that leaves two parts of some size; otherwise across
+    its longest direction, where it is narrower than on both sides, or else in the middle. Pieces that do not
+    touch are told apart first.
 
     Args:
         mask: Boolean [k, j, i], its bounding box, with two voxels at least.
@@ -71,7 +73,7 @@ def halves(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
     basins, peaks = _basins(distance, fine, spacing_mm)
     parts = _numbered(_coarse(_two(basins, distance, peaks)[basins], factors) * mask, mask)
     if parts.max() != 2:
-        parts = _across_the_middle(mask, spacing_kji_mm)
+        parts = _across(mask, spacing_kji_mm)
     if np.count_nonzero(parts == 1) < np.count_nonzero(parts == 2):
         parts = np.where(mask, 3 - parts, 0).astype(np.int32)
     return parts
@@ -97,7 +99,7 @@ def _coarse(parts: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray:
 
 
 def _two(basins: np.ndarray, height: np.ndarray, peaks: np.ndarray) -> np.ndarray:
-    """For each basin number its part's number: two parts, or one where no neck tells two of some size apart."""
+    """For each basin number its part's number: two parts, or one where no neck tells two apart."""
     part = np.arange(len(peaks) + 1)
     heights = np.concatenate([[0.0], peaks])
     sizes = np.bincount(basins.ravel(), minlength=len(part)).astype(float)
@@ -121,20 +123,32 @@ def _two(basins: np.ndarray, height: np.ndarray, peaks: np.ndarray) -> np.ndarra
     return part
 
 
-def _across_the_middle(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
-    """Two parts on either side of the plane across the longest direction, as equal as voxels allow."""
-    points = np.argwhere(mask) * np.asarray(spacing_kji_mm)
+def _across(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
+    """Two parts on either side of a plane across the longest direction."""
+    spacing = np.asarray(spacing_kji_mm)
+    points = np.argwhere(mask) * spacing
     centered = points - points.mean(axis=0)
     direction = np.linalg.svd(centered, full_matrices=False)[2][0]
     along = centered @ direction
-    order = np.argsort(along, kind="stable")
-    beyond = np.zeros(len(points), np.int32)
-    beyond[order[len(points) // 2 :]] = 1
-    # Voxels at the same place along the axis stay together, unless all of one side is of that place.
-    together = (along > np.median(along)).astype(np.int32)
+    cut = _narrowest(along, float(np.abs(direction) @ spacing))
+    beyond = along > (np.median(along) if cut is None else cut)
+    if beyond.all() or not beyond.any():  # so few voxels that all lie at the median
+        beyond = np.argsort(np.argsort(along, kind="stable")) >= len(along) // 2
     parts = np.zeros(mask.shape, np.int32)
-    parts[mask] = 1 + (together if 0 < together.sum() < len(points) else beyond)
+    parts[mask] = 1 + beyond
     return parts
+
+
+def _narrowest(along: np.ndarray, width_mm: float) -> Optional[float]:
+    """Where the cross section along an axis is small against the largest on both sides; None if nowhere."""
+    edges = np.arange(along.min(), along.max() + 2 * width_mm, width_mm)
+    profile = np.histogram(along, edges)[0].astype(float)
+    profile = np.convolve(profile, [0.25, 0.5, 0.25], mode="same")
+    before, after = np.maximum.accumulate(profile), np.maximum.accumulate(profile[::-1])[::-1]
+    share = profile / np.maximum(np.minimum(before, after), 1e-9)
+    at = int(np.argmin(share))
+    smaller = min(np.mean(along <= edges[at] + width_mm / 2), np.mean(along > edges[at] + width_mm / 2))
+    return edges[at] + width_mm / 2 if share[at] < SHALLOWEST_NECK and smaller >= SMALLEST_HALF else None
 
 
 def _factors(shape: tuple[int, ...], spacing_kji_mm: tuple[float, ...]) -> tuple[int, int, int]:
