@@ -13,20 +13,23 @@ import shutil
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from .errors import InputError
 from .exit_codes import DEFECT, DONE, UNUSABLE
 from .result_folder import ResultFolder
+from .scene.node_list import ADDED, EDITED, FOUND
 
 if TYPE_CHECKING:
     import numpy as np
+    import slicer
 
     from .images.image import Image
     from .nodes.node import Node
     from .registration.result import Registration
+    from .scene.node_list import NodeList
     from .scene.run_facts import RunFacts
 
 RTSTRUCT, SEG, SR, TABLE, REPORT = "rtstruct", "seg", "sr", "table", "report"
@@ -40,6 +43,8 @@ FILES: dict[str, tuple[str, ...]] = {
 DICOM_KINDS = (RTSTRUCT, SEG, SR)
 HIGHDICOM_KINDS = (SEG, SR)
 JOB, OUT = "job.pickle", "out"
+NOTE_OF_STATE = {EDITED: "Edited by a reader.", ADDED: "Added by a reader."}
+REVIEWED = "Reviewed by a reader."
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,58 @@ class ExportJob:
 def file_names(kinds: Sequence[str]) -> tuple[str, ...]:
     """The files of the chosen kinds, in the order in which they are written."""
     return tuple(name for kind, names in FILES.items() if kind in kinds for name in names)
+
+
+def job_of(listed: NodeList, kinds: Sequence[str], files: Sequence[Path] = ()) -> ExportJob:
+    """The job that writes a result of the scene as it is now.
+
+    Args:
+        listed: The nodes as the reader left them.
+        kinds: What to write.
+        files: The DICOM files of the T2; DICOM kinds need them.
+
+    Raises:
+        InputError: the T2 is under a transform that bends or shears it.
+    """
+    from .scene.run_facts import facts_of
+    from .scene.volumes import image_from_volume, volume_geometry
+
+    result = listed.result
+    t2 = image_from_volume(result.t2, "T2")
+    grid = volume_geometry(result.t2, in_world=False)
+    return ExportJob(
+        tuple(kinds),
+        t2=replace(t2, acquisition=replace(t2.acquisition, source_files=tuple(files))),
+        labels=replace(listed.labels(), geometry=grid),
+        nodes=_noted(listed),
+        edited_ids=frozenset(row.id for row in listed.rows if row.node and row.state != FOUND),
+        dwi=_image_of(result.dwi, "DWI"),
+        adc=_image_of(result.adc, "ADC"),
+        dwi_before=_image_of(result.dwi_before, "DWI"),
+        facts=facts_of(result.segmentation),
+    )
+
+
+def _image_of(node: Optional[slicer.vtkMRMLVolumeNode], role: str) -> Optional[Image]:
+    """The image of a volume; None where it was removed, emptied or is no single image (any more)."""
+    from .scene.volumes import image_from_volume
+
+    try:
+        return image_from_volume(node, role) if node is not None else None
+    except InputError:
+        return None
+
+
+def _noted(listed: NodeList) -> tuple[Node, ...]:
+    """The nodes, with what the reader did to them among their notes."""
+    rows = {row.id: row for row in listed.rows}
+    nodes = []
+    for node in listed.nodes():
+        row = rows[node.id]
+        notes = [NOTE_OF_STATE[row.state]] if row.state in NOTE_OF_STATE else []
+        notes += [REVIEWED] if row.reviewed else []
+        nodes.append(replace(node, notes=(*node.notes, *notes)))
+    return tuple(nodes)
 
 
 def leave_job(job: ExportJob, folder: Path) -> None:

@@ -83,9 +83,13 @@ class ctkCollapsibleButton(QtWidgets.QGroupBox):
     collapsed = QtCore.Property(bool, _is_collapsed, _set_collapsed)
 
 
+class ctkPathLineEdit(QtWidgets.QLineEdit):
+    currentPath = QtCore.Property(str, QtWidgets.QLineEdit.text, QtWidgets.QLineEdit.setText)
+
+
 def load_ui(path: str) -> QtWidgets.QWidget:
     loader = QtUiTools.QUiLoader()
-    for widget in (qMRMLWidget, qMRMLNodeComboBox, qMRMLTableView, ctkCollapsibleButton):
+    for widget in (qMRMLWidget, qMRMLNodeComboBox, qMRMLTableView, ctkCollapsibleButton, ctkPathLineEdit):
         loader.registerCustomWidget(widget)
     widget = loader.load(str(path))
     assert widget is not None, loader.errorString()

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..images.image import Image
 from ..images.study import load_study
+from .dicom_files import INSTANCES_ATTRIBUTE
 from .subject_hierarchy import add_study, hierarchy, place, set_series_uid
 from .volumes import ROLE_ATTRIBUTE, add_volume
 
 if TYPE_CHECKING:
     import slicer
-
-INSTANCES_ATTRIBUTE = "DICOM.instanceUIDs"
-"""Where Slicer keeps which DICOM instances a volume was loaded from, in the order of its slices."""
 
 TRUTH = "Phantom truth"
 
