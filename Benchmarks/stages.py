@@ -64,7 +64,7 @@ def inference_ratio(reading: Reading, repeats: int) -> tuple[float, float]:
     runner, dtype = inference.runner_for(reading.model.network, device)
     whole, bare = [], []
     with torch.inference_mode():
-        slices = inference.prepare(*arguments).slices.to(device, dtype)
+        slices = inference.prepare(*arguments)[:].to(device, dtype)
         batch = inference.batch_size(slices, device)
         batches = [part.contiguous(memory_format=torch.channels_last) for part in slices.split(batch)]
         for _ in range(repeats):

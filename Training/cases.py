@@ -76,7 +76,8 @@ def write_case(
     dwis, knowns = [], []
     for one in variants:
         known = (to_working_grid(one.known, size) > 0.5).float()
-        t2_signal, dwi_signal, _ = normalized_pair(t2_fine, to_working_grid(one.array, size), known, pixel_mm)
+        dwi_fine = to_working_grid(one.array, size, antialias=False)
+        t2_signal, dwi_signal, _ = normalized_pair(t2_fine, dwi_fine, known, pixel_mm)
         dwis.append(dwi_signal.half())
         knowns.append(known.to(torch.uint8))
     partial = folder.with_name(folder.name + ".partial")

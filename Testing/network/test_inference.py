@@ -156,7 +156,7 @@ def test_the_cpu_takes_over_where_one_slice_is_too_much(monkeypatch: pytest.Monk
         "LymphNodeSegLib.network.inference.runner_for",
         lambda _, device: (runners[device], torch.float32),
     )
-    monkeypatch.setattr(Tensor, "to", lambda self, *_: self)
+    monkeypatch.setattr(Tensor, "to", lambda self, *_, **__: self)
     logits = forward(torch.ones(2, 1, 16, 16), network, "cuda", listener)
     assert logits.shape == (2, 1, 16, 16)
     assert "CPU takes over" in listener.messages[-1]

@@ -6,7 +6,7 @@ All functions take volumes that share one grid, indexed [k, j, i] (slice, row, c
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
@@ -82,7 +82,8 @@ def body_mask(coarse_t2: Tensor) -> Tensor:
     in_plane = np.ones((1, 3, 3), dtype=bool)
     padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
     closed = ndimage.binary_closing(padded, in_plane, iterations=1)
-    filled = np.stack([ndimage.binary_fill_holes(one) for one in closed])[:, 1:-1, 1:-1]
+    beside = ndimage.generate_binary_structure(3, 1)[1:2]
+    filled = ndimage.binary_fill_holes(closed, beside)[:, 1:-1, 1:-1]
     opened = ndimage.binary_opening(np.pad(filled, ((0, 0), (2, 2), (2, 2)), mode="edge"), in_plane)
     result = opened[:, 2:-2, 2:-2]
     return torch.from_numpy(result if result.any() else np.ones_like(mask))
@@ -102,7 +103,7 @@ def normalized(volume: Tensor, coarse_volume: Tensor, inside: Tensor) -> Tensor:
     if not values.size:
         return volume * 0.0
     low, middle, high = np.percentile(values, (20, 50, 80))
-    return ((volume - float(middle)) / max(float(high - low), 1e-6)).clamp(LOWEST, HIGHEST)
+    return (volume - float(middle)).div_(max(float(high - low), 1e-6)).clamp_(LOWEST, HIGHEST)
 
 
 def normalized_pair(
@@ -126,32 +127,37 @@ def normalized_pair(
     )
 
 
-def fuse(t2: Tensor, dwi: Tensor, known: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """The network's input of every slice.
+def fuse(
+    t2: Tensor, dwi: Tensor, known: Tensor, preprocessing: Preprocessing, wanted: Optional[slice] = None
+) -> Tensor:
+    """The network's input of every slice, or of some.
 
     Args:
         t2: Normalized T2 [k, j, i].
         dwi: Normalized DWI, the same.
         known: 1.0 where the DWI is known, else 0.0.
         preprocessing: Which fusion.
+        wanted: Start and stop of the slices k to make; all by default.
 
     Returns:
         [k, channels, j, i]. Beyond the first and last slice, that slice is repeated.
     """
     import torch
 
+    start, stop, _ = (wanted or slice(None)).indices(len(t2))
     if preprocessing.fusion == "weighted":
+        t2, dwi, known = t2[start:stop], dwi[start:stop], known[start:stop]
         # Where there is no DWI, T2 stands alone rather than darkened.
         weight = preprocessing.dwi_weight * (known > 0.5)
         return ((1.0 - weight) * t2 + weight * dwi)[:, None]
-    count, width = len(t2), 2 * preprocessing.neighbors + 1
+    count, reach = stop - start, preprocessing.neighbors
     channels = torch.empty(count, preprocessing.channels, *t2.shape[1:])
-    slices = torch.arange(count)
-    for place, volume in ((0, t2), (width, dwi)):
-        for step in range(-preprocessing.neighbors, preprocessing.neighbors + 1):
-            beside = (slices + step).clamp(0, count - 1)
-            channels[:, place + step + preprocessing.neighbors].copy_(volume[beside] if step else volume)
-    channels[:, -1] = known
+    around = torch.arange(start - reach, stop + reach).clamp(0, len(t2) - 1)
+    for place, volume in ((0, t2), (2 * reach + 1, dwi)):
+        shown = volume[around]
+        for step in range(2 * reach + 1):
+            channels[:, place + step].copy_(shown[step : step + count])
+    channels[:, -1] = known[start:stop]
     return channels
 
 

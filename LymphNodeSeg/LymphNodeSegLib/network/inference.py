@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Union
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..images.image import Image
+    from .fusion import Preprocessing
     from .model_file import Model
 
 BATCH_PIXELS = {"cuda": 2**22, "mps": 2**20, "cpu": 2**19}
@@ -30,14 +31,32 @@ class Prepared:
     """A study as the network takes it.
 
     Attributes:
-        slices: Input of every slice, [k, channels, H, W], float32; H and W fit the model's stride.
-        box: Rows and columns of the working grid that `slices` shows (start and end of rows, of columns).
+        t2, dwi, known: What `fuse` takes, [k, H, W], float32; H and W fit the model's stride.
+        preprocessing: The model's.
+        box: Rows and columns of the working grid that they show (start and end of rows, of columns).
         working_size: Rows and columns of the whole working grid.
     """
 
-    slices: Tensor = field(repr=False)
+    t2: Tensor = field(repr=False)
+    dwi: Tensor = field(repr=False)
+    known: Tensor = field(repr=False)
+    preprocessing: Preprocessing
     box: tuple[int, int, int, int]
     working_size: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the network's input of every slice: [k, channels, H, W]."""
+        count, height, width = self.t2.shape
+        return count, self.preprocessing.channels, height, width
+
+    def __len__(self) -> int:
+        """Number of slices."""
+        return len(self.t2)
+
+    def __getitem__(self, wanted: slice) -> Tensor:
+        """The network's input of some slices, made when it is needed: all at once would fill the caches."""
+        return fuse(self.t2, self.dwi, self.known, self.preprocessing, wanted)
 
 
 def pick_device(wanted: str = "auto") -> str:
@@ -88,16 +107,16 @@ def segment_image(
     progress = progress or Silent()
     with torch.inference_mode():
         prepared = prepare(t2, dwi, known, model)
-        logits = forward(prepared.slices, model.network, device, progress)
+        logits = forward(prepared, model.network, device, progress)
         probability = restore(
-            torch.sigmoid(logits / model.temperature + model.offset), prepared, t2.array.shape
+            logits.div_(model.temperature).add_(model.offset).sigmoid_(), prepared, t2.array.shape
         )
     progress.fraction(1.0)
     return t2.with_array(probability.numpy())
 
 
 def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model) -> Prepared:
-    """Resample in the slice plane, normalize, cut off the air, fuse, pad to the model's stride.
+    """Resample in the slice plane, normalize, cut off the air, pad to the model's stride.
 
     Args:
         t2: See `segment_image`.
@@ -110,17 +129,17 @@ def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model) -> Prepared:
 
     preprocessing = model.preprocessing
     size, pixel_mm = working_grid(t2, preprocessing.pixel_mm)
-    t2_fine, dwi_fine = (to_working_grid(array, size) for array in (t2.array, dwi.array))
+    t2_fine = to_working_grid(t2.array, size)
+    # The DWI came from larger pixels than the T2's: there is nothing in it to alias.
+    dwi_fine = to_working_grid(dwi.array, size, antialias=False)
     mask = torch.from_numpy(np.ascontiguousarray(known, dtype=bool).view(np.uint8))[:, None]
     known_fine = functional.interpolate(mask, size=size, mode="nearest-exact")[:, 0].float()
     t2_signal, dwi_signal, body = normalized_pair(t2_fine, dwi_fine, known_fine, pixel_mm)
     rows, columns = _body_box(body, size)
     pad = (0, (columns[0] - columns[1]) % model.stride, 0, (rows[0] - rows[1]) % model.stride)
     cut = (one[:, rows[0] : rows[1], columns[0] : columns[1]] for one in (t2_signal, dwi_signal, known_fine))
-    # Before the channels are made, while there is little to copy.
     padded = [functional.pad(one, pad, mode="replicate") if any(pad) else one for one in cut]
-    slices = fuse(padded[0], padded[1], padded[2], preprocessing)
-    return Prepared(slices, (*rows, *columns), size)
+    return Prepared(padded[0], padded[1], padded[2], preprocessing, (*rows, *columns), size)
 
 
 def working_grid(t2: Image, pixel_mm: float) -> tuple[tuple[int, int], tuple[float, float]]:
@@ -133,13 +152,13 @@ def working_grid(t2: Image, pixel_mm: float) -> tuple[tuple[int, int], tuple[flo
     return (size[0], size[1]), (extent_mm[0] / size[0], extent_mm[1] / size[1])
 
 
-def to_working_grid(array: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """A volume [k, j, i] with its slices resampled to a size, without aliasing; float32."""
+def to_working_grid(array: np.ndarray, size: tuple[int, int], antialias: bool = True) -> Tensor:
+    """A volume [k, j, i] with its slices resampled to a size; float32."""
     import torch
     from torch.nn import functional
 
     volume = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))[:, None]
-    return functional.interpolate(volume, size=size, mode="bilinear", antialias=True)[:, 0]
+    return functional.interpolate(volume, size=size, mode="bilinear", antialias=antialias)[:, 0]
 
 
 def _body_box(body: Tensor, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -158,7 +177,9 @@ def _body_box(body: Tensor, size: tuple[int, int]) -> tuple[tuple[int, int], tup
     return ranges[0], ranges[1]
 
 
-def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[Progress] = None) -> Tensor:
+def forward(
+    slices: Union[Tensor, Prepared], network: nn.Module, device: str, progress: Optional[Progress] = None
+) -> Tensor:
     """Logits [k, 1, H, W], float32, on the CPU; smaller batches and then the CPU where memory runs out.
 
     Args:
@@ -177,7 +198,7 @@ def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[
     while start < len(slices):
         part = slices[start : start + batch]
         try:
-            there = part.to(device, dtype).contiguous(memory_format=torch.channels_last)
+            there = part.to(device, dtype, memory_format=torch.channels_last)
             done.append(runner(there).float().cpu())
         except RuntimeError as error:
             if not _is_out_of_memory(error):
@@ -199,14 +220,16 @@ def forward(slices: Tensor, network: nn.Module, device: str, progress: Optional[
     return torch.cat(done)
 
 
-def batch_size(slices: Tensor, device: str) -> int:
+def batch_size(slices: Union[Tensor, Prepared], device: str) -> int:
     """How many slices to give to a device at a time.
 
     Args:
         slices: Network input [k, channels, H, W].
         device: As `pick_device` gives it.
     """
-    return max(1, min(len(slices), BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3])))
+    most = max(1, BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3]))
+    # Of nearly equal size: a last batch of one slice would take longer than its share.
+    return -(-len(slices) // -(-len(slices) // most))
 
 
 @lru_cache(maxsize=2)
@@ -246,6 +269,5 @@ def restore(probability: Tensor, prepared: Prepared, shape: tuple[int, ...]) -> 
     top, bottom, left, right = prepared.box
     whole = torch.zeros(len(probability), 1, *prepared.working_size)
     whole[:, :, top:bottom, left:right] = probability[:, :, : bottom - top, : right - left]
-    return functional.interpolate(whole, size=list(shape[1:]), mode="bilinear", align_corners=False)[
-        :, 0
-    ].clamp(0, 1)
+    fine = functional.interpolate(whole, size=list(shape[1:]), mode="bilinear", align_corners=False)
+    return fine[:, 0].clamp_(0, 1)
