@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from LymphNodeSegLib.images.image import Acquisition, Geometry, Image
+from LymphNodeSegLib.images.writing import write_dataset
 from LymphNodeSegLib.nodes.node import Node, NodeMask
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
@@ -210,7 +210,7 @@ def _enhanced(common: Dataset, geometry: Geometry, array: np.ndarray) -> Dataset
 def _save(data: Dataset, path: Path) -> None:
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    pydicom.dcmwrite(path, data, enforce_file_format=True)
+    write_dataset(data, path)
 
 
 def reversed_slices(geometry: Geometry) -> Geometry:

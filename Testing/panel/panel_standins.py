@@ -86,6 +86,9 @@ class ctkCollapsibleButton(QtWidgets.QGroupBox):
 class ctkPathLineEdit(QtWidgets.QLineEdit):
     currentPath = QtCore.Property(str, QtWidgets.QLineEdit.text, QtWidgets.QLineEdit.setText)
 
+    def addCurrentPathToHistory(self) -> None:
+        pass
+
 
 def load_ui(path: str) -> QtWidgets.QWidget:
     loader = QtUiTools.QUiLoader()

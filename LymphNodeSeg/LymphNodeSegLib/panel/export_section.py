@@ -124,6 +124,7 @@ class ExportSection:
         try:
             if self._target is not None:
                 written = deliver(out, self._target)
+                self._ui.folderPathLineEdit.addCurrentPathToHistory()
                 lines.append(_("Written: {names}.").format(names=", ".join(map(_link, written))))
             if self._into_database:
                 _import_dicom(out)

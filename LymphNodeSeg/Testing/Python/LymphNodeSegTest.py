@@ -3,7 +3,6 @@
 Written for PythonQt; registered by CMake (`slicer_add_python_unittest`), run by `ctest` of a build.
 """
 
-# ruff: noqa: PT009 - a unittest, as Slicer runs it
 import importlib.util
 import shutil
 import tempfile
