@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,16 @@ def test_a_comparison_leaves_the_result_it_lies_beside(tmp_path: Path) -> None:
         (folder.staging / "comparison.json").write_text("{}")
         folder.publish()
     assert set(files_below(tmp_path)) == {"out/run.json", "out/rtstruct.dcm", "out/comparison.json"}
+
+
+def test_a_folder_may_lie_on_another_disk_than_what_it_is_in(tmp_path: Path) -> None:
+    shared_memory = Path("/dev/shm")
+    if not shared_memory.is_dir() or shared_memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second file system to try it on")
+    with tempfile.TemporaryDirectory(dir=shared_memory) as elsewhere:
+        (tmp_path / "out").symlink_to(elsewhere, target_is_directory=True)
+        write_result(tmp_path / "out", run__json="{}")
+        assert files_below(Path(elsewhere)) == {"run.json": "{}"}
 
 
 def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:

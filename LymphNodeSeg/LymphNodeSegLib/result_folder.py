@@ -39,7 +39,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ResultFolder:
-    """Collects a run's files beside the target and moves them in when the run succeeded.
+    """Collects a run's files beside or in the target and moves them in when the run succeeded.
 
     Use as a context manager: write into `staging`, then call `publish`. Leaving without publishing
     removes the staging folder and every parent folder that was made for it. What the target holds of the
@@ -67,9 +67,9 @@ class ResultFolder:
             refuse_edited(self.target)
         try:
             self._make_parents()
-            if self.target.exists() and not os.access(self.target, os.W_OK | os.X_OK):
-                raise PermissionError
-            self.staging = Path(tempfile.mkdtemp(prefix=".lymphnodeseg-", dir=self.target.parent))
+            # Within a target that exists: it may be a mount point, and the folder above it somebody else's.
+            beside = self.target if self.target.exists() else self.target.parent
+            self.staging = Path(tempfile.mkdtemp(prefix=".lymphnodeseg-", dir=beside))
         except OSError as error:
             self._remove_made_parents()
             raise InputError(
