@@ -73,7 +73,7 @@ class LymphNodeSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self):
         self.removeObservers()
         if self.panel is not None:
-            self.panel.cancel()
+            self.panel.runner.close()
             self.panel.close()
 
     def enter(self):
@@ -83,7 +83,7 @@ class LymphNodeSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel.close()
 
     def onSceneStartClose(self, caller, event):
-        self.panel.cancel()
+        self.panel.runner.close()
         self.panel.close()
 
     def onSceneEndChange(self, caller, event):

@@ -1,19 +1,20 @@
 """What the panel and its worker process hand each other: files in a folder that the panel makes and removes.
 
 Both ends run the same code on the same Python, and nobody else writes there, so that plain values go as
-they are (pickle); images go as uncompressed .nrrd.
+they are (pickle). Voxels go as raw files, which are written in short steps and read without a copy.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from .images.image import Image
-from .job import Job
+import numpy as np
+
+from .images.image import Acquisition, Geometry, Image
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -21,10 +22,27 @@ if TYPE_CHECKING:
     from .nodes.node import Node
     from .registration.result import Verdict
 
-SETTINGS, VALUES = "settings.pickle", "values.pickle"
-T2, DWI, ADC = "t2.nrrd", "dwi.nrrd", "adc.nrrd"
-LABELS, PROBABILITY = "labels.nrrd", "probability.nrrd"
-REGISTERED_DWI, REGISTERED_ADC = "dwi_registered.nrrd", "adc_registered.nrrd"
+REQUEST, RESULT = "request.pickle", "result.pickle"
+BYTES_A_STEP = 8_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the panel asks for.
+
+    Attributes:
+        t2: The T2.
+        dwi_series: Every measured b-value of one acquisition, lowest b first.
+        chosen: Which of them to find nodes in.
+        adc: The ADC map in any unit, if there is one.
+        settings: What the user chose.
+    """
+
+    t2: Image
+    dwi_series: tuple[Image, ...]
+    chosen: int
+    adc: Optional[Image]
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -58,33 +76,61 @@ class WorkerResult:
     seconds: Mapping[str, float]
 
 
-def write_request(folder: Path, t2: Image, dwi: Image, adc: Optional[Image], settings: Settings) -> None:
-    """Put what the worker needs into an empty folder.
+@dataclass(frozen=True)
+class _Voxels:
+    """An image without its voxels, which lie in a file."""
+
+    file: str
+    dtype: str
+    geometry: Geometry
+    acquisition: Acquisition
+
+
+def write_request_steps(folder: Path, request: Request) -> Generator[None, None, None]:
+    """Put what the worker needs into an empty folder, in steps of some milliseconds.
 
     Raises:
-        RuntimeError: SimpleITK could not write an image.
+        OSError: the disk is full.
     """
-    _write_image(t2, folder / T2)
-    _write_image(dwi, folder / DWI)
-    if adc is not None:
-        _write_image(adc, folder / ADC)
-    (folder / SETTINGS).write_bytes(pickle.dumps(settings))
+    images = {"t2": request.t2, "adc": request.adc}
+    images.update({f"dwi{n}": image for n, image in enumerate(request.dwi_series)})
+    values: dict[str, Any] = {"chosen": request.chosen, "settings": request.settings}
+    for name, image in images.items():
+        if image is not None:
+            values[name] = _without_voxels(image, name)
+            yield from _write_steps(image.array, folder / values[name].file)
+    (folder / REQUEST).write_bytes(pickle.dumps(values))
 
 
-def read_request(folder: Path) -> Job:
-    """The job that the panel put into a folder; its results go there too."""
-    settings: Settings = pickle.loads((folder / SETTINGS).read_bytes())
-    adc = folder / ADC
-    return Job(folder, t2=folder / T2, dwi=folder / DWI, adc=adc if adc.exists() else None, settings=settings)
+def read_request(folder: Path) -> Request:
+    """What the panel put into a folder.
+
+    Raises:
+        OSError: it is not there.
+    """
+    values = pickle.loads((folder / REQUEST).read_bytes())
+    t2, adc = values.pop("t2"), values.pop("adc", None)
+    series = [values.pop(name) for name in sorted(values) if name.startswith("dwi")]
+    return Request(
+        t2=_read(folder, t2),
+        dwi_series=tuple(_read(folder, image) for image in series),
+        adc=_read(folder, adc) if adc is not None else None,
+        **values,
+    )
 
 
 def write_result(folder: Path, reading: Reading) -> None:
-    """Put what the panel shows into the folder."""
-    _write_image(reading.labels, folder / LABELS)
-    _write_image(reading.probability, folder / PROBABILITY)
-    _write_image(reading.registration.dwi, folder / REGISTERED_DWI)
-    if reading.registration.adc is not None:
-        _write_image(reading.registration.adc, folder / REGISTERED_ADC)
+    """Put what the panel shows into the folder.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    images = {
+        "labels": reading.labels,
+        "probability": reading.probability,
+        "dwi": reading.registration.dwi,
+        "adc": reading.registration.adc,
+    }
     values: dict[str, Any] = {
         "nodes": reading.nodes,
         "verdict": reading.registration.verdict,
@@ -95,33 +141,40 @@ def write_result(folder: Path, reading: Reading) -> None:
         "warnings": reading.warnings,
         "seconds": reading.seconds,
     }
-    (folder / VALUES).write_bytes(pickle.dumps(values))
+    for name, image in images.items():
+        values[name] = None
+        if image is not None:
+            values[name] = _without_voxels(image, f"{name}_found")
+            for _ in _write_steps(image.array, folder / values[name].file):
+                pass
+    (folder / RESULT).write_bytes(pickle.dumps(values))
 
 
 def read_result(folder: Path) -> WorkerResult:
-    """What the worker found.
+    """What the worker found; voxels are read from the folder as they are used.
 
     Raises:
-        OSError, RuntimeError: the worker did not finish.
+        OSError, ValueError: the worker did not finish.
     """
-    values = pickle.loads((folder / VALUES).read_bytes())
-    adc = folder / REGISTERED_ADC
-    return WorkerResult(
-        labels=_read_image(folder / LABELS),
-        probability=_read_image(folder / PROBABILITY),
-        dwi=_read_image(folder / REGISTERED_DWI),
-        adc=_read_image(adc) if adc.exists() else None,
-        **values,
-    )
+    values = pickle.loads((folder / RESULT).read_bytes())
+    values.update({name: _read(folder, part) for name, part in values.items() if isinstance(part, _Voxels)})
+    return WorkerResult(**values)
 
 
-def _write_image(image: Image, path: Path) -> None:
-    import SimpleITK as sitk
-
-    sitk.WriteImage(image.to_sitk(), str(path), useCompression=False)
+def _without_voxels(image: Image, name: str) -> _Voxels:
+    return _Voxels(f"{name}.raw", image.array.dtype.str, image.geometry, image.acquisition)
 
 
-def _read_image(path: Path) -> Image:
-    import SimpleITK as sitk
+def _write_steps(array: np.ndarray, path: Path) -> Generator[None, None, None]:
+    """Slab by slab: a volume at once would hold up the window."""
+    thickness = max(1, BYTES_A_STEP // max(1, array[0].nbytes))
+    with path.open("wb") as stream:
+        for start in range(0, len(array), thickness):
+            stream.write(np.ascontiguousarray(array[start : start + thickness]).data)
+            yield
 
-    return Image.from_sitk(sitk.ReadImage(str(path)))
+
+def _read(folder: Path, image: _Voxels) -> Image:
+    shape = image.geometry.size_ijk[::-1]
+    voxels = np.memmap(folder / image.file, image.dtype, "r", shape=shape)
+    return Image(np.asarray(voxels), image.geometry, image.acquisition)

@@ -58,6 +58,36 @@ def scene(standins: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
+def volumes(scene: Any) -> tuple[Any, Any]:
+    """A T2 and a DWI, by their names."""
+    from Testing.panel.panel_cases import add
+
+    return add(scene, "t2_tse", 1), add(scene, "dwi_b800", 2)
+
+
+@pytest.fixture
+def module(
+    application: Any, standins: Any, scene: Any, volumes: Any, module_file: Any, until: Any
+) -> Iterator[Any]:
+    """The module's widget, set up as Slicer would; what it uses of Qt is real."""
+    from PySide6 import QtWidgets
+
+    parent = QtWidgets.QWidget()
+    QtWidgets.QVBoxLayout(parent)
+    parent.isEntered = True
+    widget = module_file.LymphNodeSegWidget(parent)
+    widget.setup()
+    yield widget
+    widget.cleanup()
+    until(lambda: not widget.panel.runner.worker.alive, 10.0)
+
+
+@pytest.fixture
+def panel(module: Any) -> Any:
+    return module.panel
+
+
+@pytest.fixture
 def until(application: Any) -> Callable[..., None]:
     """Runs Qt's event loop until a condition holds."""
 

@@ -120,36 +120,37 @@ def parameter_node_wrapper(cls: type) -> type:
     defaults = {name: getattr(cls, name, None) for name in hints}
 
     def property_of(name: str) -> property:
+        kind = typing.get_args(hints[name])[0] if typing.get_args(hints[name]) else hints[name]
+
+        def read_node(self: Any) -> Any:
+            return self.node.GetNodeReference(name)
+
+        def write_node(self: Any, value: Any) -> None:
+            self.node.SetNodeReferenceID(name, value.GetID() if value else None)
+
         def read(self: Any) -> Any:
-            value = self._values[name]
-            return (
-                slicer.mrmlScene.GetNodeByID(value.GetID() or "")
-                if isinstance(value, vtk.vtkObject)
-                else value
-            )
+            return kind(self.node.GetParameter(name) or defaults[name])
 
         def write(self: Any, value: Any) -> None:
-            if self._values[name] is not value:
-                self._values[name] = value
-                self.node.Modified()
+            self.node.SetParameter(name, str(value))
 
-        return property(read, write)
+        return property(read_node, write_node) if issubclass(kind, vtk.vtkObject) else property(read, write)
 
     def init(self: Any, node: Any) -> None:
-        self.node, self._values = node, dict(defaults)
+        self.node = node
 
-    def connect_gui(self: Any, ui: Any) -> str:
-        for widget in vars(ui).values():
-            name = widget.property("SlicerParameterName")
-            if name:
-                _connect(self, name, widget, hints[name])
-        return "tag"
+    def connect_gui(self: Any, mapping: dict[str, Any]) -> list[Any]:
+        return [_connect(self, name, widget, hints[name]) for name, widget in mapping.items()]
+
+    def disconnect_gui(self: Any, connections: list[Any]) -> None:
+        for signal, slot in connections:
+            signal.disconnect(slot)
 
     members = {name: property_of(name) for name in hints}
     members |= {
         "__init__": init,
-        "connectGui": connect_gui,
-        "disconnectGui": lambda self, tag: None,
+        "connectParametersToGui": connect_gui,
+        "disconnectGui": disconnect_gui,
         "AddObserver": lambda self, event, callback: self.node.AddObserver(event, callback),
         "RemoveObserver": lambda self, tag: self.node.RemoveObserver(tag),
         "allParameters": hints,
@@ -157,24 +158,25 @@ def parameter_node_wrapper(cls: type) -> type:
     return type(cls.__name__, (), {**members, "__doc__": cls.__doc__})
 
 
-def _connect(parameters: Any, name: str, widget: Any, hint: Any) -> None:
-    def set_to(value: Any) -> None:
-        setattr(parameters, name, value)
-
+def _connect(parameters: Any, name: str, widget: Any, hint: Any) -> tuple[Any, Any]:
+    """Keep a widget and a parameter in step; returns the signal and the slot."""
     if isinstance(widget, qMRMLNodeComboBox):
         widget.setCurrentNode(getattr(parameters, name))
-        widget.currentNodeChanged.connect(set_to)
+        signal, slot = widget.currentNodeChanged, lambda node: setattr(parameters, name, node)
     elif isinstance(widget, QtWidgets.QComboBox):
         choices = next(note.choices for note in hint.__metadata__ if isinstance(note, Choice))
         widget.clear()
         widget.addItems(choices)
         widget.setCurrentIndex(choices.index(getattr(parameters, name)))
-        widget.currentIndexChanged.connect(lambda index: set_to(choices[index]))
+        signal = widget.currentIndexChanged
+        slot = lambda index: setattr(parameters, name, choices[index])  # noqa: E731
     else:
         limits = next(note for note in hint.__metadata__ if isinstance(note, WithinRange))
         widget.setRange(limits.minimum, limits.maximum)
         widget.setValue(getattr(parameters, name))
-        widget.valueChanged.connect(set_to)
+        signal, slot = widget.valueChanged, lambda value: setattr(parameters, name, value)
+    signal.connect(slot)
+    return signal, slot
 
 
 class ModuleBase:

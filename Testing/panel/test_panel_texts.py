@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from LymphNodeSegLib.panel.run_state import RunState
 from LymphNodeSegLib.registration.result import Verdict
@@ -47,7 +45,7 @@ def test_progress_line(texts):
     clock = [0.0]
     state = RunState(lambda: clock[0])
     assert texts.progress_line(state) == "Starting ..."
-    for event in ({"event": "started", "pid": 1, "stages": ["A", "B"]}, {"event": "stage", "stage": "B"}):
-        state.feed((json.dumps(event) + "\n").encode())
+    for event in ({"event": "begun", "stages": {"A": 1, "B": 1}}, {"event": "stage", "stage": "B"}):
+        state.take(event)
     clock[0] = 9.0
     assert texts.progress_line(state) == "B, about 9 s left"

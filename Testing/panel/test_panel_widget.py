@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import types
@@ -11,48 +10,9 @@ import types
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry, Image
-from LymphNodeSegLib.scene.volumes import fill_volume, vtk_matrix
+from LymphNodeSegLib.scene.volumes import vtk_matrix
 
-GEOMETRY = Geometry((48, 44, 8), (-30.0, 12.0, 5.0), (1.0, 1.0, 4.0))
-
-
-def texture(seed: int) -> np.ndarray:
-    """A smooth random image with a body in air, so that a registration has something to hold on to."""
-    from scipy.ndimage import gaussian_filter
-
-    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(8, 44, 48)), (0.7, 2.0, 2.0))
-    body = np.hypot(*np.mgrid[-1:1:44j, -1:1:48j]) < 0.8
-    return ((noise / noise.std() * 90.0 + 400.0).clip(1) * body).astype(np.int16)
-
-
-def add(scene, name: str, seed: int):
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    fill_volume(node, Image(texture(seed), GEOMETRY))
-    return node
-
-
-@pytest.fixture
-def volumes(scene):
-    return add(scene, "t2_tse", 1), add(scene, "dwi_b800", 2)
-
-
-@pytest.fixture
-def module(application, standins, scene, volumes, module_file):
-    """The module's widget, set up as Slicer would; what it uses of Qt is real."""
-    from PySide6 import QtWidgets
-
-    parent = QtWidgets.QWidget()
-    QtWidgets.QVBoxLayout(parent)
-    parent.isEntered = True
-    widget = module_file.LymphNodeSegWidget(parent)
-    widget.setup()
-    yield widget
-    widget.cleanup()
-
-
-@pytest.fixture
-def panel(module):
-    return module.panel
+from Testing.panel.panel_cases import GEOMETRY, texture
 
 
 def test_research_use_and_the_worth_of_the_weights_are_visible(panel):
@@ -108,7 +68,7 @@ def test_missing_torch_is_said_before_anything_starts(panel, monkeypatch):
     monkeypatch.setattr(dependencies.importlib.util, "find_spec", lambda name: None)
     panel._ui.applyButton.click()
     assert "PyTorch" in panel._ui.messageLabel.text()
-    assert panel._worker is None
+    assert not panel.runner.running
 
 
 def test_torch_is_installed_by_slicers_extension_for_it(panel, standins, monkeypatch):
@@ -125,38 +85,6 @@ def test_torch_is_installed_by_slicers_extension_for_it(panel, standins, monkeyp
     monkeypatch.setitem(sys.modules, "PyTorchUtils", standins.module("PyTorchUtils", PyTorchUtilsLogic=Logic))
     assert dependencies.torch_problem() == ""
     assert asked == [True]
-
-
-def section(panel, name):
-    return next(one for container, one in panel._sections if container.objectName().startswith(name))
-
-
-def is_idle(panel) -> bool:
-    return panel._worker is None
-
-
-def test_apply_runs_the_pipeline_and_shows_its_result(panel, module, volumes, scene, until):
-    """The real worker on the real pipeline; the images are noise, so any number of nodes is right."""
-    panel._ui.registrationComboBox.setCurrentIndex(2)
-    panel._ui.deviceComboBox.setCurrentIndex(3)
-    panel._ui.applyButton.click()
-    assert panel._ui.applyButton.text() == "Cancel"
-    assert not panel._ui.progressBar.isHidden()
-    until(lambda: is_idle(panel), 120.0)
-    log = panel._ui.logText.toPlainText()
-    assert panel._ui.messageLabel.text() == "", log
-    assert panel._ui.applyButton.text() == "Apply"
-    assert panel._ui.progressBar.isHidden()
-
-    segmentation = scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
-    dwi = scene.GetFirstNodeByName("DWI registered")
-    assert module.logic.getParameterNode is not None
-    assert panel._parameters.segmentation is segmentation
-    assert segmentation.GetNodeReference("referenceImageGeometryRef") is volumes[0]
-    assert dwi.GetImageData().GetDimensions() == GEOMETRY.size_ijk
-    count = segmentation.GetSegmentation().GetNumberOfSegments()
-    assert ("No lymph node" in section(panel, "result")._ui.summaryLabel.text()) == (count == 0)
-    assert "Registering DWI to T2" in log
 
 
 def test_views_show_t2_behind_the_fading_dwi(panel, volumes, scene):
@@ -216,67 +144,6 @@ def labels_at():
         return Image(array, geometry), (node,)
 
     return make
-
-
-@pytest.fixture
-def endless(monkeypatch):
-    import LymphNodeSegLib.panel.worker_process as worker_process
-
-    program = (
-        "import json, os, time\n"
-        "say = lambda **event: print(json.dumps(event), flush=True)\n"
-        "say(event='started', pid=os.getpid(), stages=['Reading images'])\n"
-        "say(event='stage', stage='Reading images')\n"
-        "time.sleep(600)"
-    )
-    monkeypatch.setattr(worker_process, "PROGRAM", program)
-
-
-def start(panel, until):
-    panel._ui.applyButton.click()
-    worker = panel._worker
-    until(lambda: worker.state.stage != "")
-    return worker
-
-
-def test_cancel_returns_to_idle_and_a_new_run_can_start(panel, endless, scene, until):
-    before = scene.GetNumberOfNodes()
-    for _ in range(2):
-        worker = start(panel, until)
-        panel._ui.applyButton.click()
-        assert is_idle(panel)
-        assert (panel._ui.applyButton.text(), panel._ui.messageLabel.text()) == ("Apply", "Cancelled.")
-        until(lambda worker=worker: worker not in worker._alive, 5.0)
-    assert scene.GetNumberOfNodes() == before
-
-
-def test_a_crash_of_the_worker_is_a_message(panel, endless, until):
-    worker = start(panel, until)
-    os.kill(worker.state.pid, signal.SIGKILL)
-    until(lambda: is_idle(panel), 10.0)
-    assert "ended from outside or crashed" in panel._ui.messageLabel.text()
-    assert panel._ui.applyButton.isEnabled()
-
-
-def test_closing_the_scene_ends_the_run(module, panel, endless, scene, until):
-    worker = start(panel, until)
-    scene.Clear(False)
-    assert is_idle(panel)
-    until(lambda: worker not in worker._alive, 5.0)
-    assert not panel._ui.applyButton.isEnabled()
-    assert "Choose the T2" in panel._ui.inputStatusLabel.text()
-
-
-def test_a_t2_removed_in_mid_run_is_said_and_nothing_is_added(panel, volumes, scene):
-    from LymphNodeSegLib.worker_files import WorkerResult
-
-    panel._running_on = volumes[0].GetID()
-    scene.RemoveNode(volumes[0])
-    before = scene.GetNumberOfNodes()
-    image = Image(texture(3), GEOMETRY)
-    text = panel._take(WorkerResult(image, image, image, None, (), None, "m", "", {}, "cpu", (), {}))
-    assert "T2 was removed" in text
-    assert scene.GetNumberOfNodes() == before
 
 
 def test_module_says_what_it_is(module_file, monkeypatch):

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Optional
 
 from ..progress import Part, Progress, Silent
+from .adc_units import in_um2_s
+from .checks import check_image, check_not_labels
 from .choose import Choice, Wanted, choose_series
 from .files import one_series, read_image
 from .image import Image, StudyImages
@@ -81,6 +83,27 @@ def _load_dwi(
     if dwi is None:
         dwi = load_series(chosen, b_value)
     return dwi, tuple(images) or (dwi,)
+
+
+def study_of(t2: Image, dwi_series: Sequence[Image], chosen: int, adc: Optional[Image]) -> StudyImages:
+    """Images that are in memory already, as a run takes them.
+
+    Args:
+        t2: The T2.
+        dwi_series: Every b-value of one acquisition, lowest b first.
+        chosen: Which of them to find nodes in.
+        adc: An ADC map in any unit.
+
+    Raises:
+        InputError: one of them can't be used. Whether they fit each other is `checks.check_pair`'s business.
+    """
+    for image, name in ((t2, T2), *((one, DWI) for one in dwi_series), (adc, ADC)):
+        if image is not None:
+            check_image(image, name)
+            check_not_labels(image, name)
+    if adc is not None:
+        adc = adc.with_array(in_um2_s(adc.array))
+    return StudyImages(t2, dwi_series[chosen], tuple(dwi_series), adc)
 
 
 def load_pair(

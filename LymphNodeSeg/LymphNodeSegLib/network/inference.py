@@ -59,18 +59,24 @@ class Prepared:
         return fuse(self.t2, self.dwi, self.known, self.preprocessing, wanted)
 
 
+def devices() -> list[str]:
+    """The devices that are there, the quickest first."""
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, is_there in there.items() if is_there]
+
+
 def pick_device(wanted: str = "auto") -> str:
     """The device that inference runs on: "cuda", "mps" or "cpu".
 
     Raises:
         InputError: a device was asked for by name and is not there.
     """
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = devices()
     if wanted == "auto":
-        return next(name for name, is_there in there.items() if is_there)
-    if not there.get(wanted, False):
+        return there[0]
+    if wanted not in there:
         raise InputError(f"Device '{wanted}' is not available on this computer: choose auto or cpu.")
     return wanted
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -129,8 +130,12 @@ def load_model(name_or_path: str = "", trust_unlisted: bool = False, folder: Opt
     return _read(path.name, content, content_hash)
 
 
+@lru_cache(maxsize=1)
 def _read(name: str, content: bytes, content_hash: str) -> Model:
-    """A model from the very bytes whose hash was checked: the file could have changed since."""
+    """A model from the very bytes whose hash was checked: the file could have changed since.
+
+    Kept for the next study.
+    """
     import io
 
     import torch

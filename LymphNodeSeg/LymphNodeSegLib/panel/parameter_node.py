@@ -1,9 +1,9 @@
 """The panel's state: kept in the scene, saved and restored with it."""
 
 # No `from __future__ import annotations`: the wrapper reads the types of the members.
-from typing import Annotated
+from typing import Annotated, Any
 
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 from ..settings import DEVICES, REGISTRATIONS, Settings
@@ -11,7 +11,7 @@ from ..settings import DEVICES, REGISTRATIONS, Settings
 
 @parameterNodeWrapper
 class LymphNodeSegParameterNode:
-    """What the user chose, and the latest result.
+    """What the user chose, and the result that is shown.
 
     Attributes:
         t2: The T2-weighted volume.
@@ -20,8 +20,7 @@ class LymphNodeSegParameterNode:
         device: Where the network runs.
         registration: How far DWI may be moved to fit the T2.
         suspiciousMm: Short axis from which a node counts as enlarged.
-        segmentation: The nodes that the latest run found.
-        table: Their measurements.
+        segmentation: The lymph nodes of the result that is shown; `scene.result.result_of` gives the rest.
     """
 
     t2: vtkMRMLScalarVolumeNode
@@ -31,7 +30,6 @@ class LymphNodeSegParameterNode:
     registration: Annotated[str, Choice(list(REGISTRATIONS))] = "deformable"
     suspiciousMm: Annotated[float, WithinRange(1.0, 100.0)] = 10.0
     segmentation: vtkMRMLSegmentationNode
-    table: vtkMRMLTableNode
 
 
 def settings_of(parameters: LymphNodeSegParameterNode) -> Settings:
@@ -45,3 +43,12 @@ def settings_of(parameters: LymphNodeSegParameterNode) -> Settings:
         registration=parameters.registration,
         suspicious_mm=parameters.suspiciousMm,
     )
+
+
+def connect(parameters: LymphNodeSegParameterNode, ui: Any) -> Any:
+    """Keep widgets and parameter node in step; returns what ``disconnectGui`` takes.
+
+    ``connectGui`` does the same, but keeps that to itself in Slicer 5.8, so that nothing could be let go.
+    """
+    named = ((widget.property("SlicerParameterName"), widget) for widget in vars(ui).values())
+    return parameters.connectParametersToGui({name: widget for name, widget in named if name})

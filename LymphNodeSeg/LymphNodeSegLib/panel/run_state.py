@@ -1,13 +1,17 @@
-"""What is known of a run from the lines that the worker writes; no Qt."""
+"""What is known of a run from the events that the worker tells; no Qt."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 MIN_SECONDS_TO_TELL = 2.0
+LONGEST_LINE = 1_000_000
+
+Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -15,57 +19,87 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        done: The result is there.
-        reason: "" when done; else "input", "cancelled", "memory", "missing", "defect" or "died".
+        reason: "done", or "input", "cancelled", "memory", "missing", "defect", "died", "removed".
         text: What the user should read; empty when done.
     """
 
-    done: bool
-    reason: str = ""
+    reason: str
     text: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result."""
+        return self.reason == "done"
+
+
+class LineReader:
+    """Cuts the worker's output, which comes in pieces of any size, into events."""
+
+    def __init__(self) -> None:
+        self._partial = b""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that are complete now.
+
+        Whatever is no event, such as a library's chatter, comes as a message.
+        """
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        self._partial = self._partial[-LONGEST_LINE:]
+        texts = (line.decode("utf-8", errors="replace").strip() for line in lines)
+        return [_event(text) or {"event": "message", "text": text} for text in texts if text]
 
 
 class RunState:
-    """Follows one run; feed it the worker's output.
+    """Follows one run.
 
     Args:
         now: The clock, in seconds.
 
     Attributes:
-        pid: The worker's process; None until it told.
         stage: What it is doing.
-        log: What it said, line by line.
+        outcome: How it ended; None as long as it goes on.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._began = now()
-        self._stages: list[str] = []
+        self._shares: dict[str, float] = {}
         self._fraction = 0.0
-        self._partial = b""
-        self._outcome: Optional[Outcome] = None
-        self.pid: Optional[int] = None
         self.stage = ""
-        self.log: list[str] = []
+        self.outcome: Optional[Outcome] = None
 
-    def feed(self, data: bytes) -> list[str]:
-        """Take what came from standard output, in pieces of any size.
+    def take(self, event: Event) -> str:
+        """Take an event of the worker.
 
         Returns:
-            New lines of the log.
+            What it adds to the log; may be empty.
         """
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        before = len(self.log)
-        for line in lines:
-            self._take(line.decode("utf-8", errors="replace").strip())
-        return self.log[before:]
+        kind = event["event"]
+        if kind == "begun":
+            self._shares, self._began = dict(event["stages"]), self._now()
+        elif kind == "stage":
+            self.stage, self._fraction = event["stage"], 0.0
+            return self.stage
+        elif kind == "progress":
+            self._fraction = min(max(event["fraction"], 0.0), 1.0)
+        elif kind == "message":
+            return str(event["text"])
+        elif kind == "done":
+            self.outcome = Outcome("done")
+        elif kind == "failed":
+            self.outcome = Outcome(event["reason"], event["text"])
+            return self.outcome.text
+        return ""
 
     @property
     def fraction(self) -> float:
-        """How much of the whole run is done, 0 to 1; each stage counts the same."""
-        if self.stage not in self._stages:
-            return 0.0
-        return (self._stages.index(self.stage) + self._fraction) / len(self._stages)
+        """How much of the whole run is done, 0 to 1."""
+        before = 0.0
+        for name, share in self._shares.items():
+            if name == self.stage:
+                return (before + self._fraction * share) / sum(self._shares.values())
+            before += share
+        return 0.0
 
     @property
     def seconds_left(self) -> Optional[float]:
@@ -75,62 +109,60 @@ class RunState:
             return None
         return elapsed * (1.0 - self.fraction) / self.fraction
 
-    def end(self, exit_code: int, crashed: bool) -> Outcome:
-        """The worker's process is over.
+    def died(self, exit_code: int, crashed: bool) -> Outcome:
+        """How the run ended when the worker's process is over and had not told an end.
 
         Args:
-            exit_code: Its exit code.
+            exit_code: The process's exit code.
             crashed: It did not end by itself.
         """
-        if self._outcome is not None and not (self._outcome.done and (crashed or exit_code != 0)):
-            return self._outcome
         how = (
-            "was ended from outside or crashed" if crashed else f"ended unexpectedly (exit code {exit_code})"
+            "was ended from outside or crashed (perhaps the memory ran out)"
+            if crashed
+            else f"ended unexpectedly (exit code {exit_code})"
         )
         where = f" while {self.stage[0].lower()}{self.stage[1:]}" if self.stage else " before it began"
-        return Outcome(
-            False, "died", f"The worker process {how}{where}. The log says more; Slicer's data is untouched."
-        )
-
-    def _take(self, line: str) -> None:
-        event = _event(line)
-        kind = event.get("event")
-        if kind == "started":
-            self.pid, self._stages = event["pid"], event["stages"]
-        elif kind == "stage":
-            self.stage, self._fraction = event["stage"], 0.0
-            self.log.append(self.stage)
-        elif kind == "progress":
-            self._fraction = min(max(event["fraction"], 0.0), 1.0)
-        elif kind == "message":
-            self.log.append(event["text"])
-        elif kind == "done":
-            self._outcome = Outcome(True)
-        elif kind == "failed":
-            self._outcome = Outcome(False, event["reason"], event["text"])
-            self.log.append(self._outcome.text)
-        elif line:
-            self.log.append(line)
+        text = f"The worker process {how}{where}. The log says more; your data in Slicer is untouched."
+        return Outcome("died", text)
 
 
-_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
-    "started": {"pid": (int,), "stages": (list,)},
-    "stage": {"stage": (str,)},
-    "progress": {"fraction": (int, float)},
-    "message": {"text": (str,)},
+def _is_shares(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(share, (int, float)) and share >= 0 for share in value.values())
+        and sum(value.values()) > 0
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value == value  # not a number: not a number
+
+
+_FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
+    "started": {"pid": lambda value: isinstance(value, int)},
+    "ready": {"devices": lambda value: isinstance(value, list) and all(map(_is_text, value))},
+    "begun": {"stages": _is_shares},
+    "stage": {"stage": lambda value: _is_text(value) and value != ""},
+    "progress": {"fraction": _is_number},
+    "message": {"text": _is_text},
     "done": {},
-    "failed": {"reason": (str,), "text": (str,)},
+    "failed": {"reason": _is_text, "text": _is_text},
 }
 
 
-def _event(line: str) -> dict[str, Any]:
-    """A line as an event; anything that is none, such as a library's chatter, as an empty one."""
+def _event(line: str) -> Optional[Event]:
+    """A line as an event; None if it is none."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
-        return {}
+        return None
     kind = event.get("event") if isinstance(event, dict) else None
     if not isinstance(kind, str) or kind not in _FIELDS:
-        return {}
-    fits = all(isinstance(event.get(name), types) for name, types in _FIELDS[kind].items())
-    return event if fits else {}
+        return None
+    fits = all(is_valid(event.get(name)) for name, is_valid in _FIELDS[kind].items())
+    return event if fits else None
