@@ -24,14 +24,15 @@ from .measurement_shapes import IdealNode, crowd, ideal_nodes
 PEER = Path(__file__).with_name("measurement_pyradiomics.py")
 
 
-def ours(node: IdealNode) -> tuple[float, float]:
-    """Long and short axis as the product measures them."""
+def ours(node: IdealNode) -> tuple[float, float, float]:
+    """Long axis, short axis, and largest short axis of the slices that tie, as the product measures them."""
     kji = node.spacing_kji_mm
     geometry = Geometry(node.mask.shape[::-1], spacing_mm=(kji[2], kji[1], kji[0]))
     measured = measure_nodes(Image(node.mask.astype(np.uint16), geometry))[0]
     assert measured.long_axis_mm is not None
     assert measured.short_axis_mm is not None
-    return measured.long_axis_mm, measured.short_axis_mm
+    assert measured.largest_tied_short_axis_mm is not None
+    return measured.long_axis_mm, measured.short_axis_mm, measured.largest_tied_short_axis_mm
 
 
 def simpleitk(node: IdealNode) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -66,7 +67,7 @@ def pyradiomics(nodes: list[IdealNode], python: str) -> np.ndarray:
 
 def accuracy_rows(nodes: list[IdealNode], python: str | None) -> list[str]:
     """The table of errors as Markdown rows."""
-    truth = np.array([(node.long_mm, node.short_mm) for node in nodes])
+    truth = np.array([(node.long_mm, node.short_mm, max((node.short_mm, *node.rivals_mm))) for node in nodes])
     pixel = np.array([node.pixel_mm for node in nodes])
     peers = [simpleitk(node) for node in nodes]
     found = {
@@ -77,12 +78,14 @@ def accuracy_rows(nodes: list[IdealNode], python: str | None) -> list[str]:
     if python:
         found["pyradiomics Maximum2DDiameterSlice, MinorAxisLength"] = pyradiomics(nodes, python)
     rows = []
-    for axis, name in enumerate(("long axis", "short axis")):
+    for axis, name in enumerate(("long axis", "short axis", "short axis, largest of the slices that tie")):
         for method, values in found.items():
+            if axis >= values.shape[1]:
+                continue
             error = values[:, axis] - truth[:, axis]
             known = np.isfinite(error)
             pixels = np.abs(error / pixel)[known]
-            rivals = _beyond_all_rivals(nodes, values[:, axis]) if axis else pixels > 1
+            rivals = _beyond_all_rivals(nodes, values[:, axis]) if axis == 1 else pixels > 1
             rows.append(
                 f"| {name} | {method} | {error[known].mean():+.3f} | {pixels.mean():.3f} | "
                 f"{np.percentile(pixels, 99):.2f} | {pixels.max():.2f} | {np.count_nonzero(pixels > 1)} | "
@@ -105,7 +108,7 @@ def _beyond_all_rivals(nodes: list[IdealNode], short_mm: np.ndarray) -> np.ndarr
 def by_size(nodes: list[IdealNode]) -> list[str]:
     """Our errors by true short axis, as Markdown rows."""
     rows = []
-    error = np.array([np.array(ours(node)) - (node.long_mm, node.short_mm) for node in nodes])
+    error = np.array([np.array(ours(node)[:2]) - (node.long_mm, node.short_mm) for node in nodes])
     short = np.array([node.short_mm for node in nodes])
     pixel = np.array([node.pixel_mm for node in nodes])
     for low, high in ((0, 3), (3, 5), (5, 10), (10, 30)):

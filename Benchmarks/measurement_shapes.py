@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from LymphNodeSegLib.nodes.axes import TIE_PIXELS
 
 DIAMETERS_MM = (3.0, 30.0)
 PIXEL_MM = (0.4, 1.2)
@@ -28,8 +29,8 @@ class IdealNode:
         mask: Boolean [k, j, i]: voxel centers inside the shape.
         spacing_kji_mm: Voxel spacing.
         long_mm, short_mm: The truth.
-        rivals_mm: True short axes of other slices whose true long axis is shorter by less than half a pixel:
-            what another careful reader might measure.
+        rivals_mm: True short axes of other slices whose true long axis ties with the longest, within what the
+            product calls a tie: what another careful reader might measure.
     """
 
     kind: str
@@ -75,7 +76,7 @@ def _draw(kind: str, rng: np.random.Generator) -> IdealNode | None:
     if not mask.any():
         return None
     truth = _bean_axes if bend else _ellipsoid_axes
-    tie_mm = 0.5 * float(np.sqrt(spacing[1] * spacing[2]))
+    tie_mm = TIE_PIXELS * float(spacing[1:].max())
     (long_mm, short_mm), *rivals = truth(axes[0], half, bend, rotation, tie_mm)
     return IdealNode(
         kind, _trimmed(mask), tuple(spacing), long_mm, short_mm, tuple(short for _, short in rivals)

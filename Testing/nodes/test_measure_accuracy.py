@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.nodes.measure import measure_nodes
 
 from Benchmarks.measurement import ours
 from Benchmarks.measurement_shapes import ideal_nodes
@@ -13,14 +15,15 @@ from Benchmarks.measurement_shapes import ideal_nodes
 def test_ellipsoids_and_beans_on_random_grids(count: int) -> None:
     """Limits of the project: 0.3 pixel on average, 0.05 mm of bias, nothing beyond a pixel.
 
-    Where slices tie for the longest axis within half a pixel, the short axis of each is right; where they do
-    not tie, nothing is beyond a pixel. A small sample may have 0.02 mm more of bias by chance.
+    In a bean two slices can have equally long axes and different short ones. RECIST does not say which to
+    take, and a mask does not tell which is longer by a tenth of a pixel: the short axis of either is right, and
+    the reader is told of both. A small sample may have 0.02 mm more of bias by chance.
     """
     nodes = list(ideal_nodes(count, seed=20260))
     found = np.array([ours(node) for node in nodes])
     truth = np.array([(node.long_mm, node.short_mm) for node in nodes])
     pixel = np.array([node.pixel_mm for node in nodes])[:, None]
-    error = found - truth
+    error = found[:, :2] - truth
     assert np.abs(error / pixel).mean(axis=0).max() <= 0.2
     assert np.abs(error.mean(axis=0)).max() <= 0.05 + (0.02 if count < 1000 else 0.0)
     assert np.abs(error / pixel)[:, 0].max() <= 1.0
@@ -29,3 +32,14 @@ def test_ellipsoids_and_beans_on_random_grids(count: int) -> None:
     for n in beyond:
         readings = (nodes[n].short_mm, *nodes[n].rivals_mm)
         assert min(abs(found[n, 1] - reading) for reading in readings) <= nodes[n].pixel_mm
+
+
+def test_the_reader_is_told_of_a_tie() -> None:
+    """Two slices as long as each other, 6 and 10 mm wide: whichever is measured, both figures are there."""
+    labels = np.zeros((4, 40, 60), np.uint16)
+    j, i = np.mgrid[:40, :60]
+    for k, half_width in ((1, 5.0), (2, 3.0)):
+        labels[k] = ((i - 30) * 0.6 / 10) ** 2 + ((j - 20) * 0.6 / half_width) ** 2 <= 1
+    (node,) = measure_nodes(Image(labels, Geometry((60, 40, 4), (0, 0, 0), (0.6, 0.6, 3.0))))
+    assert node.largest_tied_short_axis_mm == pytest.approx(10, abs=0.4)
+    assert any("short axes of 6.0 to 10." in note or "short axes of 5.9 to" in note for note in node.notes)

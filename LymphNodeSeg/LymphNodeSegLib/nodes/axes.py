@@ -12,8 +12,8 @@ from .outline import chosen, outer_loops, smooth_outlines
 
 DIRECTIONS = 24
 
-TIE_PIXELS = 0.35
-"""Long axes that differ by less cannot be told apart: the mask's outline is not known any better."""
+TIE_PIXELS = 0.75
+"""Long axes that differ by less cannot be told apart: each is known within half a pixel, no better."""
 
 _SLACK_PIXELS = 1.0  # how much a diameter may shrink when its outline is smoothed
 
@@ -164,6 +164,9 @@ def longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """
     across = np.array([-direction[1], direction[0]])
     x0, y0 = outline @ direction, outline @ across
+    ahead = np.r_[x0[1:], x0[:1]] > x0
+    if np.count_nonzero(ahead[1:] != ahead[:-1]) + (ahead[0] != ahead[-1]) == 2:
+        return _longest_of_two_chains(x0, y0) @ np.stack([direction, across])
     after = np.r_[1 : len(outline), 0]
     x1, y1 = x0[after], y0[after]
     swap = x0 > x1
@@ -178,3 +181,14 @@ def longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:
     length = y[1::2] - y[::2]
     longest = int(np.argmax(length))
     return stations[line[2 * longest]] * direction + np.outer(y[2 * longest : 2 * longest + 2], across)
+
+
+def _longest_of_two_chains(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The longest line along y inside an outline that runs once up and once down along x: (2, 2)."""
+    start = int(np.argmin(x))
+    x, y = np.r_[x[start:], x[: start + 1]], np.r_[y[start:], y[: start + 1]]
+    top = int(np.argmax(x))
+    one = np.interp(x, x[: top + 1], y[: top + 1])
+    other = np.interp(x, x[: top - 1 if top else None : -1], y[: top - 1 if top else None : -1])
+    longest = int(np.argmax(np.abs(one - other)))
+    return np.array([[x[longest], one[longest]], [x[longest], other[longest]]])

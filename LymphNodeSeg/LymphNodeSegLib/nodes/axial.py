@@ -10,6 +10,7 @@ import numpy as np
 from ..images.image import Geometry
 from .axes import DIRECTIONS, Axes, axes_of_outlines, in_slices, planar_axes
 from .interpolation import PAD, signed_distance
+from .solid import Surface
 from .surface import cut, smooth_surface, widths_of_cuts
 
 EXACTLY_AXIAL_DEGREES = 0.01
@@ -24,7 +25,7 @@ def tilt_degrees(geometry: Geometry) -> float:
 
 
 def axial_axes(
-    masks: Sequence[np.ndarray], surface_points: Sequence[np.ndarray], geometry: Geometry
+    masks: Sequence[np.ndarray], surfaces: Sequence[Surface], geometry: Geometry
 ) -> list[Optional[Axes]]:
     """The RECIST axes of masks in planes perpendicular to the patient's S axis.
 
@@ -33,7 +34,7 @@ def axial_axes(
 
     Args:
         masks: Boolean blocks [k, j, i] of the grid; the first voxel of a block is its index (0, 0, 0).
-        surface_points: `solid.surface_points` of each mask.
+        surfaces: `solid.surface_of` each mask.
         geometry: The grid (its spacing and direction are used).
 
     Returns:
@@ -41,8 +42,8 @@ def axial_axes(
     """
     axes: list[Optional[Axes]] = []
     without = []
-    for number, (mask, points) in enumerate(zip(masks, surface_points)):
-        vertices_ijk = smooth_surface(mask, points)
+    for number, (mask, surface) in enumerate(zip(masks, surfaces)):
+        vertices_ijk = smooth_surface(mask, surface)
         axes.append(None if vertices_ijk is None else _axes_of_surface(vertices_ijk, geometry))
         if axes[-1] is None:
             without.append(number)

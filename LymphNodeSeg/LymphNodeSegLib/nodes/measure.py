@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from .hints import t2_hint
 from .neighbors import nearest_mm
 from .node import Diameter, Node, NodeMask, Point
 from .reading import size_class
-from .solid import max_diameter_mm, sphericity, surface_area_mm2, surface_points
+from .solid import Surface, max_diameter_mm, sphericity, surface_area_mm2, surface_of
 from .stations import UNKNOWN, Landmarks, find_landmarks, side_of
 
 DEFAULT_SETTINGS = Settings()
@@ -74,7 +74,7 @@ def measure_nodes(
     blocks = blocks_of(labels.array)
     wanted = [block for block in blocks if only is None or block.label in only]
     nearest = nearest_mm(blocks, wanted, geometry)
-    surfaces = [surface_points(block.mask) for block in wanted]
+    surfaces = [surface_of(block.mask) for block in wanted]
     acquisition, axial = _all_axes(wanted, surfaces, geometry)
     images = _Images(probability, probability_spread, dwi, adc, t2, known)
     if not settings.reading_aids:
@@ -107,7 +107,7 @@ class _Images:
 
 
 def _all_axes(
-    blocks: Sequence[Block], surfaces: Sequence[np.ndarray], geometry: Geometry
+    blocks: Sequence[Block], surfaces: Sequence[Surface], geometry: Geometry
 ) -> tuple[list[_Axes], list[_Axes]]:
     """Long and short axis of all nodes: in the acquisition plane, and in the true axial plane."""
     masks = [block.mask for block in blocks]
@@ -123,7 +123,7 @@ def _all_axes(
 def _node(
     name: str,
     block: Block,
-    surface: np.ndarray,
+    surface: Surface,
     geometry: Geometry,
     acquisition: _Axes,
     axial: _Axes,
@@ -136,7 +136,7 @@ def _node(
     count = int(np.count_nonzero(block.mask))
     volume_mm3 = count * geometry.voxel_volume_mm3
     center_ijk = np.array([index.mean() for index in np.nonzero(block.mask)[::-1]]) + block.start_ijk
-    centroid = _ras(center_ijk, geometry)
+    (centroid,) = _ras(center_ijk[None], geometry)
     mean_dwi, min_dwi, max_dwi = _statistics(images.dwi, block, images.known)
     mean_adc, min_adc, max_adc = _statistics(images.adc, block, images.known)
     long_axis, short_axis, rivals_mm = acquisition
@@ -162,6 +162,7 @@ def _node(
         min_adc_um2_s=min_adc,
         max_adc_um2_s=max_adc,
         nearest_node_mm=nearest.get(block.label),
+        largest_tied_short_axis_mm=max((short_mm, *rivals_mm)) if short_mm is not None else None,
         size_class=size_class(short_mm, settings.suspicious_mm) if settings.reading_aids else "",
         side=side_of(centroid, landmarks) if landmarks else "",
         station=UNKNOWN if landmarks else "",
@@ -173,14 +174,14 @@ def _diameters(axes: Optional[Axes], block: Block, geometry: Geometry) -> _Axes:
     """Long and short axis in RAS, and the rivals of the short axis."""
     if axes is None:
         return None, None, ()
-    points = [_ras(point, geometry) for point in axes.ends_ijk + block.start_ijk]
+    points = _ras(axes.ends_ijk + block.start_ijk, geometry)
     long_axis, short_axis = Diameter(axes.long_mm, *points[:2]), Diameter(axes.short_mm, *points[2:])
     return long_axis, short_axis, axes.rivals_mm
 
 
-def _ras(point_ijk: Any, geometry: Geometry) -> Point:
-    lps = geometry.lps_from_ijk(np.asarray(point_ijk, dtype=float))
-    return (-float(lps[0]), -float(lps[1]), float(lps[2]))
+def _ras(points_ijk: np.ndarray, geometry: Geometry) -> list[Point]:
+    """Points (n, 3) in patient coordinates."""
+    return [(-x, -y, z) for x, y, z in geometry.lps_from_ijk(points_ijk).tolist()]
 
 
 def _statistics(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..images.image import Geometry
 from .blocks import Block
-from .solid import surface_points
+from .solid import surface_of
 
 _MOST_PAIRS = 4_000_000
 
@@ -35,7 +35,7 @@ def nearest_mm(blocks: Sequence[Block], wanted: Sequence[Block], geometry: Geome
     def surface(number: int) -> np.ndarray:
         if number not in surfaces:
             block = blocks[number]
-            surfaces[number] = (surface_points(block.mask) + block.start_ijk) * spacing
+            surfaces[number] = (surface_of(block.mask).points + block.start_ijk) * spacing
         return surfaces[number]
 
     nearest = {}

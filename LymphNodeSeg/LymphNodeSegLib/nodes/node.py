@@ -52,6 +52,8 @@ class Node:
         volume_mm3: Voxel count times voxel volume, exactly.
         short_axis, long_axis: In the acquisition plane (RECIST 1.1).
         axial_short_axis, axial_long_axis: The same in the true axial plane.
+        largest_tied_short_axis_mm: Largest short axis on all slices whose long axes cannot be told apart from
+            the longest (`axes.TIE_PIXELS`): what a cautious reader would measure. Mostly the short axis itself.
         max_diameter_3d_mm: Largest distance between two points of the surface.
         sphericity: 1 for a ball.
         centroid_ras_mm: Center of mass.
@@ -83,6 +85,7 @@ class Node:
     min_adc_um2_s: Optional[float] = None
     max_adc_um2_s: Optional[float] = None
     nearest_node_mm: Optional[float] = None
+    largest_tied_short_axis_mm: Optional[float] = None
     confidence_spread: Optional[float] = None
     size_class: str = ""
     side: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
@@ -11,18 +12,40 @@ _DIRECTIONS = 96
 _AREA_DIRECTIONS = 20000
 
 
-def surface_points(mask: np.ndarray) -> np.ndarray:
-    """Midpoints between each voxel inside and its face neighbor outside, (n, 3) in (i, j, k) of the block."""
-    padded = np.pad(mask, 1)
-    points = []
-    for axis in range(3):
-        changed = np.argwhere(np.diff(padded.astype(np.int8), axis=axis)).astype(float)
-        changed[:, axis] += 0.5
-        points.append(changed)
-    return (np.concatenate(points) - 1)[:, ::-1]
+@dataclass(frozen=True)
+class Surface:
+    """Where a mask ends: midpoints between each voxel inside and its face neighbor outside.
+
+    Attributes:
+        points: The midpoints, (n, 3), in i, j, k of the block.
+        inwards: From each midpoint to the center of the voxel inside, (n, 3).
+    """
+
+    points: np.ndarray
+    inwards: np.ndarray
 
 
-def max_diameter_mm(mask: np.ndarray, surface: np.ndarray, spacing_mm: tuple[float, ...]) -> float:
+def surface_of(mask: np.ndarray) -> Surface:
+    """The surface of a mask [k, j, i]."""
+    planes, rows, columns = mask.shape
+    padded = np.zeros((planes + 2, rows + 2, columns + 2), np.bool_)
+    padded[1:-1, 1:-1, 1:-1] = mask
+    flat = padded.ravel()
+    steps = (1, columns + 2, (rows + 2) * (columns + 2))  # along i, j, k; the rim is empty
+    before = [np.flatnonzero(flat[step:] != flat[:-step]) for step in steps]
+    voxels = np.concatenate(before)
+    axis = np.repeat(np.arange(3), [len(one) for one in before])
+    k, within = np.divmod(voxels, steps[2])
+    j, i = np.divmod(within, steps[1])
+    points = np.stack([i, j, k], axis=1) - 1.0
+    each = np.arange(len(points))
+    points[each, axis] += 0.5
+    inwards = np.zeros_like(points)
+    inwards[each, axis] = np.where(flat[voxels], -0.5, 0.5)
+    return Surface(points, inwards)
+
+
+def max_diameter_mm(mask: np.ndarray, surface: Surface, spacing_mm: tuple[float, ...]) -> float:
     """Largest distance between two points of the surface.
 
     The surface here is the outline in every slice, and half a slice beyond the first and the last slice the
@@ -31,10 +54,10 @@ def max_diameter_mm(mask: np.ndarray, surface: np.ndarray, spacing_mm: tuple[flo
 
     Args:
         mask: Boolean [k, j, i], its bounding box.
-        surface: Its `surface_points`.
+        surface: Its `surface_of`.
         spacing_mm: Voxel spacing along i, j, k.
     """
-    outline = surface[surface[:, 2] == np.round(surface[:, 2])]
+    outline = surface.points[surface.inwards[:, 2] == 0]
     ends = []
     for k, beyond in ((0, -0.5), (len(mask) - 1, 0.5)):
         j, i = np.nonzero(mask[k])

@@ -10,11 +10,14 @@ cannot be written so, strongly bent or ragged ones, have no such surface, and th
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
 from .outline import chained
+
+if TYPE_CHECKING:
+    from .solid import Surface
 
 DEGREES = (2, 4, 6)
 TOLERANCE_VOXELS = 0.4
@@ -27,36 +30,37 @@ _VERTICES = 900
 _MOST_POINTS = 5000  # the smooth surface of a larger mask needs no more of them
 
 
-def smooth_surface(mask: np.ndarray, points: np.ndarray) -> Optional[np.ndarray]:
+def smooth_surface(mask: np.ndarray, surface: Surface) -> Optional[np.ndarray]:
     """The vertices of the surface, in the order of `triangles`.
 
     Args:
         mask: Boolean [k, j, i], its bounding box.
-        points: Midpoints between voxels inside and outside, (n, 3), in i, j, k (`solid.surface_points`).
+        surface: Where it ends.
 
     Returns:
         (n, 3) in i, j, k; None where no surface of this kind fits.
     """
     center, whiten, spread = _moments(mask)
-    points = points[:: 1 + len(points) // _MOST_POINTS]
-    inside, outside = _either_side(mask, points)
-    offsets = np.concatenate([points, inside, outside]) - center
-    rounded = offsets @ whiten
-    radii = np.sqrt((rounded**2).sum(axis=1)) + 1e-9
-    voxels = np.sqrt((offsets**2).sum(axis=1)) / radii  # in one unit of radius
-    directions = (rounded / radii[:, None]).T.copy()
-    count = len(points)
+    thinned = slice(None, None, 1 + len(surface.points) // _MOST_POINTS)
+    midpoints, inwards = surface.points[thinned] - center, surface.inwards[thinned]
+    count = len(midpoints)
+    # The midpoints, the voxel centers inside, and those outside.
+    offsets = np.concatenate([midpoints, midpoints + inwards, midpoints - inwards]).T
+    rounded = whiten @ offsets
+    radii = np.sqrt((rounded * rounded).sum(axis=0)) + 1e-9
+    directions = rounded / radii
     wrong, coefficients = np.inf, np.zeros(0)
     for degree in DEGREES:
-        basis = _harmonics(directions, degree)
-        if len(basis) > 0.5 * count:
+        if (degree + 1) ** 2 > 0.5 * count:
             break
+        basis = _harmonics(directions, degree)
         fitted = basis[:, :count]
         gram = fitted @ fitted.T
         gram += 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
         coefficients = np.linalg.solve(gram, fitted @ radii[:count])
-        beyond = (radii - coefficients @ basis) * voxels
-        wrong = max(float(beyond[count : 2 * count].max()), -float(beyond[2 * count :].min()))
+        beyond = radii[count:] - coefficients @ basis[:, count:]
+        beyond *= np.sqrt((offsets[:, count:] ** 2).sum(axis=0)) / radii[count:]  # in voxels
+        wrong = max(float(beyond[:count].max()), -float(beyond[count:].min()))
         if wrong <= TOLERANCE_VOXELS:
             break
     if wrong > WORST_VOXELS:
@@ -74,17 +78,6 @@ def _moments(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # A voxel is as wide as its spacing: that is the twelfth.
     values, vectors = np.linalg.eigh(centered.T @ centered / len(voxels) + np.eye(3) / 12)
     return center, (vectors / np.sqrt(values)) @ vectors.T, (vectors * np.sqrt(values)) @ vectors.T
-
-
-def _either_side(mask: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The voxel centers inside and outside that each midpoint lies between."""
-    half = 0.5 * (points != np.round(points))
-    before = np.round(points - half).astype(int)
-    padded = np.pad(mask, 1)
-    is_inside = padded[tuple((before + 1).T[::-1])][:, None]
-    return np.where(is_inside, points - half, points + half), np.where(
-        is_inside, points + half, points - half
-    )
 
 
 def _harmonics(directions: np.ndarray, degree: int) -> np.ndarray:
@@ -130,17 +123,14 @@ def _mesh() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def widths_of_cuts(vertices: np.ndarray, heights: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """For each height the largest width of the cut of the surface at that z, over some directions (n, 2)."""
     edges = _mesh()[1]
-    z = vertices[:, 2]
-    above = z > heights[:, None]
-    level, edge = np.nonzero(above[:, edges[:, 0]] != above[:, edges[:, 1]])
-    points = _crossings(vertices, edges[edge], heights[level])
+    above = (vertices[:, 2] > heights[:, None]).view(np.uint8)
+    level, edge = np.nonzero(above.take(edges[:, 0], axis=1) != above.take(edges[:, 1], axis=1))
     widths = np.zeros(len(heights))
     if len(level):
+        along = _crossings(vertices, edges[edge], heights[level]) @ directions.T
         cut, first = np.unique(level, return_index=True)
-        for direction in directions:
-            along = points @ direction
-            width = np.maximum.reduceat(along, first) - np.minimum.reduceat(along, first)
-            widths[cut] = np.maximum(widths[cut], width)
+        spread = np.maximum.reduceat(along, first) - np.minimum.reduceat(along, first)
+        widths[cut] = spread.max(axis=1)
     return widths
 
 

@@ -28,6 +28,7 @@ COLUMNS: tuple[tuple[str, Callable[[Node], Value]], ...] = (
     ("id", lambda node: node.id),
     ("label", lambda node: node.label),
     ("short_axis_mm", lambda node: node.short_axis_mm),
+    ("largest_tied_short_axis_mm", lambda node: node.largest_tied_short_axis_mm),
     ("long_axis_mm", lambda node: node.long_axis_mm),
     ("axial_short_axis_mm", lambda node: node.axial_short_axis_mm),
     ("axial_long_axis_mm", lambda node: node.axial_long_axis.length_mm if node.axial_long_axis else None),
