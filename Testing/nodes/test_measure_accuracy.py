@@ -16,8 +16,8 @@ def test_ellipsoids_and_beans_on_random_grids(count: int) -> None:
     """Limits of the project: 0.3 pixel on average, 0.05 mm of bias, nothing beyond a pixel.
 
     In a bean two slices can have equally long axes and different short ones. RECIST does not say which to
-    take, and a mask does not tell which is longer by a tenth of a pixel: the short axis of either is right, and
-    the reader is told of both. A small sample may have 0.02 mm more of bias by chance.
+    take, and a mask does not tell which is longer by a tenth of a pixel: the short axis of either is right,
+    and the reader is told of both. A small sample may have 0.02 mm more of bias by chance.
     """
     nodes = list(ideal_nodes(count, seed=20260))
     found = np.array([ours(node) for node in nodes])

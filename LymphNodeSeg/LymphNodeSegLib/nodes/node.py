@@ -52,8 +52,8 @@ class Node:
         volume_mm3: Voxel count times voxel volume, exactly.
         short_axis, long_axis: In the acquisition plane (RECIST 1.1).
         axial_short_axis, axial_long_axis: The same in the true axial plane.
-        largest_tied_short_axis_mm: Largest short axis on all slices whose long axes cannot be told apart from
-            the longest (`axes.TIE_PIXELS`): what a cautious reader would measure. Mostly the short axis itself.
+        largest_tied_short_axis_mm: Largest short axis on the slices whose long axes cannot be told apart from
+            the longest (`axes.TIE_PIXELS`): what a cautious reader would measure. Mostly it is the short axis.
         max_diameter_3d_mm: Largest distance between two points of the surface.
         sphericity: 1 for a ball.
         centroid_ras_mm: Center of mass.
