@@ -53,7 +53,7 @@ class Node:
         short_axis, long_axis: In the acquisition plane (RECIST 1.1).
         axial_short_axis, axial_long_axis: The same in the true axial plane.
         largest_tied_short_axis_mm: Largest short axis on the slices whose long axes cannot be told apart from
-            the longest (`axes.TIE_PIXELS`): what a cautious reader would measure. Mostly it is the short axis.
+            the longest (`axes.TIE_PIXELS`): what a cautious reader measures. Mostly it is the short axis.
         max_diameter_3d_mm: Largest distance between two points of the surface.
         sphericity: 1 for a ball.
         centroid_ras_mm: Center of mass.

@@ -1,9 +1,10 @@
 """Where a node lies in the body, as far as the image itself shows it.
 
 The scanner's zero says little: patients lie off center by centimeters. So left and right are told from the
-body's own plane of symmetry, found in the T2. Nothing else that names a station (bifurcations, femoral heads,
-the inguinal ligament) is found reliably in the small fields of view of pelvic protocols; a station is
-therefore "unknown" until the reader enters one.
+body's own plane of symmetry, found in the T2. Nothing else that names a station is found reliably in the
+small fields of view of pelvic protocols, and a station is therefore "unknown" until the reader enters one.
+What was tried (figures in ``Benchmarks/RESULTS.md``): the femoral heads, for the level of the inguinal
+ligament; the depth below the skin and the fat on the way there, for superficial inguinal nodes.
 """
 
 from __future__ import annotations
