@@ -124,7 +124,7 @@ def test_without_a_database_nothing_is_loaded(sample_data, scene, monkeypatch):
     monkeypatch.setattr(slicer, "dicomDatabase", types.SimpleNamespace(isOpen=False), raising=False)
     monkeypatch.setitem(sys.modules, "DICOMLib", types.SimpleNamespace(DICOMUtils=None))
     before = scene.GetNumberOfNodes()
-    with pytest.raises(InputError, match="database is not open"):
+    with pytest.raises(InputError, match="is not open"):
         sample_data.load_dicom_study()
     assert scene.GetNumberOfNodes() == before
 

@@ -64,12 +64,16 @@ class ExportProcess:
     def _on_error(self, error: object) -> None:
         # A process that crashes also finishes; one that could not be started does not.
         if error == qt.QProcess.FailedToStart:
-            self._alive.discard(self)
+            self._let_go()
             self._end(_("Slicer's Python could not be started: see Slicer's error log."))
 
     def _on_finished(self, *_args: object) -> None:
-        self._alive.discard(self)
+        self._let_go()
         self._end(_problem(self._process))
+
+    def _let_go(self) -> None:
+        # Not at once: Qt is still in a function of the process that would be destroyed.
+        qt.QTimer.singleShot(0, lambda: self._alive.discard(self))
 
     def _end(self, problem: str) -> None:
         try:

@@ -26,6 +26,7 @@ from ..scene.dicom_files import dicom_files
 from ..scene.node_list import NodeList
 from ..scene.result import ResultNodes
 from ..scene.run_facts import facts_of
+from .dicom_database import copy_into_database, file_of_instance, require_database
 from .export_process import ExportProcess
 from .packages import package_problem
 from .section import Services, fill
@@ -56,7 +57,7 @@ class ExportSection:
         self._result, self._files, problem = result, (), ""
         if result is not None:
             try:
-                self._files = dicom_files(result.t2, _file_of_instance)
+                self._files = dicom_files(result.t2, file_of_instance)
             except InputError as error:
                 problem = str(error)
         for box in (*(self._boxes[kind] for kind in DICOM_KINDS), self._ui.databaseCheckBox):
@@ -104,8 +105,8 @@ class ExportSection:
             problem = package_problem("highdicom")
             if problem:
                 return problem
-        if self._into_database and not slicer.dicomDatabase.isOpen:
-            return _("Slicer's DICOM database is not open: open the module DICOM once.")
+        if self._into_database:
+            require_database()
         job = job_of(NodeList(self._result), kinds, self._files)
         self._process = ExportProcess(self._on_end)
         self._process.start(job)
@@ -138,11 +139,6 @@ def _link(path: Path) -> str:
     return f'<a href="{path.as_uri()}">{path.name}</a>'
 
 
-def _file_of_instance(uid: str) -> str:
-    database = slicer.dicomDatabase
-    return str(database.fileForInstance(uid)) if database is not None and database.isOpen else ""
-
-
 def _may_replace(folder: Path, names: tuple[str, ...]) -> bool:
     """Ask whether files that are there may be replaced; True where there is none."""
     there = [name for name in names if (folder / name).exists()]
@@ -155,12 +151,9 @@ def _may_replace(folder: Path, names: tuple[str, ...]) -> bool:
 
 
 def _import_dicom(out: Path) -> None:
-    """Copy the DICOM files of a folder into Slicer's database."""
-    from DICOMLib import DICOMUtils
-
+    """Copy what is DICOM among written files into Slicer's database."""
     folder = out / "dicom"
     folder.mkdir()
     for path in out.glob("*.dcm"):
         shutil.copyfile(path, folder / path.name)
-    if not DICOMUtils.importDicom(str(folder), slicer.dicomDatabase, copyFiles=True):
-        raise InputError(_("The DICOM files could not be put into Slicer's DICOM database."))
+    copy_into_database(folder)

@@ -58,8 +58,11 @@ def write_constraints(folder: Path) -> Path:
 
 
 def _install(package: str, constraints: Path) -> None:
-    packaging = getattr(slicer, "packaging", None)
-    if packaging is not None:  # Slicer 5.12 and newer: with progress
+    try:
+        packaging = importlib.import_module("slicer.packaging")  # Slicer 5.12 and newer: shows progress
+    except ModuleNotFoundError:
+        pass
+    else:
         packaging.pip_install(package, constraints=constraints, requester=REQUESTER)
         return
     slicer.app.setOverrideCursor(qt.Qt.WaitCursor)

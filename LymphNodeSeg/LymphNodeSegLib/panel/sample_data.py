@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..resources import resource_path
 from ..scene.phantom_volumes import add_phantom, add_truth
 from ..scene.views import show_images
+from .dicom_database import copy_into_database
 from .worker_process import MODULE_FOLDER, python_executable
 
 CATEGORY = "Lymph Node Segmentation"
@@ -61,7 +62,7 @@ def load_volumes(source: object = None) -> list[Any]:
 
 def load_dicom_study(source: object = None) -> list[Any]:
     """The same, and the study goes into Slicer's DICOM database: so that results can refer to it."""
-    return _load(_into_database)
+    return _load(copy_into_database)
 
 
 def _load(before_loading: Callable[[Path], None]) -> list[Any]:
@@ -96,15 +97,6 @@ def _make(folder: Path) -> None:
     if process.exitStatus() == qt.QProcess.CrashExit or process.exitCode() != 0 or not folder.exists():
         errors = bytes(process.readAllStandardError().data()).decode("utf-8", errors="replace")
         raise InputError(errors.strip().rsplit("\n", 1)[-1] or _("Slicer's Python could not be started."))
-
-
-def _into_database(study: Path) -> None:
-    from DICOMLib import DICOMUtils
-
-    if not slicer.dicomDatabase.isOpen:
-        raise InputError(_("Slicer's DICOM database is not open: open the module DICOM once first."))
-    if not DICOMUtils.importDicom(str(study), slicer.dicomDatabase, copyFiles=True):
-        raise InputError(_("The study could not be put into Slicer's DICOM database."))
 
 
 def _say(text: str) -> None:
