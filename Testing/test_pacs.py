@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from dicomweb_client import DICOMwebClient
 from click.testing import Result
 from LymphNodeSegLib.cli import app
 from LymphNodeSegLib.errors import Cancelled, InputError
@@ -273,6 +274,24 @@ class TestRefused:
         assert "'without_uid.dcm' was not stored" in line
         assert "1 of 2 files" in line
 
+    @pytest.mark.parametrize("compressed", [False, True])
+    @pytest.mark.parametrize("share", [0.1, 0.6, 0.999])
+    def test_a_file_that_is_cut_off(
+        self, stored: Server, phantom: Phantom, tmp_path: Path, share: float, compressed: bool
+    ) -> None:
+        dataset = pydicom.dcmread(next(phantom.t2.iterdir()))
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+        if compressed:
+            dataset.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+        path = tmp_path / "cut.dcm"
+        dataset.save_as(path)
+        header = path.read_bytes().index(b"\xe0\x7f\x10\x00")
+        size = path.stat().st_size
+        path.write_bytes(path.read_bytes()[: header + round(share * (size - header))])
+        before = listed(stored)
+        assert "cut.dcm" in refusal("pacs", "put", stored.url, path)
+        assert listed(stored) == before
+
     def test_folder_in_use(self, stored: Server, phantom: Phantom, tmp_path: Path) -> None:
         (tmp_path / "mine.txt").write_text("keep")
         assert "not empty" in refusal("pacs", "get", stored.url, phantom.study_uid, "--out", tmp_path)
@@ -312,6 +331,23 @@ def test_cancel_leaves_no_folder(stored: Server, phantom: Phantom, tmp_path: Pat
 def test_cancel_says_what_was_stored(stored: Server, phantom: Phantom) -> None:
     with pytest.raises(Cancelled, match="2 of "):
         store(stored.url, [phantom.t2], Watcher(2))
+
+
+def test_a_second_interrupt_says_what_was_stored(
+    stored: Server, phantom: Phantom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def interrupted(client: object, datasets: list) -> object:
+        sent.append(datasets)
+        if len(sent) == 3:
+            raise KeyboardInterrupt
+        return real(client, datasets)
+
+    real = DICOMwebClient.store_instances
+    monkeypatch.setattr(DICOMwebClient, "store_instances", interrupted)
+    with pytest.raises(Cancelled, match=r"on its way; before it, 2 of"):
+        store(stored.url, [phantom.t2])
 
 
 @pytest.fixture

@@ -81,6 +81,8 @@ def put(
             count = store(url, files, watcher)
     except Cancelled as error:  # unlike elsewhere, something may have been written
         fail(str(error), CANCELLED)
+    except KeyboardInterrupt:
+        fail("cancelled; files may have been stored.", CANCELLED)
     if progress is ProgressKind.JSON:
         print(json.dumps({"event": "result", "files": count}))
         return

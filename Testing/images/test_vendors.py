@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from LymphNodeSegLib.images.series import Series
 from LymphNodeSegLib.images.study import load_series, load_study, scan_study
@@ -47,6 +48,17 @@ def test_ge_b_value_with_offset_and_no_standard_attribute(maker: Any) -> None:
     assert (series.role, series.b_values, series.problem) == ("DWI", (0.0, 800.0), None)
     assert np.array_equal(load_series(series).array, high)
     assert np.array_equal(load_series(series, 0.0).array, low)
+
+
+def test_ge_propeller_dwi_is_no_echo_planar_one(maker: Any) -> None:
+    maker.series(3, "Ax DWI PROPELLER", ScanningSequence="SE", edit=ge(maker, "800"))
+    assert found(maker)["Ax DWI PROPELLER"].b_values == (800.0,)
+
+
+@pytest.mark.parametrize("raw", ["800", "1000000800", "10000"])
+def test_ge_b_values_up_to_ten_thousand(maker: Any, raw: str) -> None:
+    maker.series(3, "Ax DWI", diffusion=True, edit=ge(maker, raw))
+    assert found(maker)["Ax DWI"].b_values == (float(raw) % 1e9,)
 
 
 def test_ge_integers_of_a_t2_are_no_b_value(maker: Any) -> None:
@@ -213,7 +225,80 @@ def test_siemens_mosaic_lies_where_nibabel_says(maker: Any, reversed_normal: boo
         assert image.array[round(index), round(j), round(i)] == data[r, c, k]
 
 
+# --- headers without a maker
+
+
+def test_a_removed_manufacturer_is_known_by_what_only_it_writes(maker: Any) -> None:
+    private = {
+        "GE": (0x0043, "GEMS_PARM_01", {"x39": ("IS", ["1000000800", "8", "0", "0"])}),
+        "Philips": (0x2001, "Philips Imaging DD 001", {"x03": ("FL", 800.0)}),
+        "Siemens": (0x0019, "SIEMENS MR HEADER", {"x0C": ("IS", "800")}),
+        "UIH": (0x0065, "Image Private Header", {"x09": ("FD", 800.0)}),
+    }
+
+    def edit_of(name: str) -> Callable[[Dataset, int], None]:
+        def edit(dataset: Dataset, k: int) -> None:
+            group, creator, elements = private[name]
+            del dataset.Manufacturer
+            maker.private(dataset, group, creator, **elements)
+
+        return edit
+
+    for number, name in enumerate(private, 3):
+        maker.series(number, name, diffusion=True, edit=edit_of(name))
+    assert {name: series.b_values for name, series in found(maker).items()} == dict.fromkeys(
+        private, (800.0,)
+    )
+
+
 # --- Canon, enhanced files
+
+
+def test_toshiba_writes_the_b_value_of_weighted_images_only(maker: Any) -> None:
+    options = {"diffusion": True, "Manufacturer": "TOSHIBA"}
+    low = maker.series(3, "DTI ortho", **options)
+    high = maker.series(3, "DTI ortho", DiffusionBValue=1500.0, **options)
+    series = found(maker)["DTI ortho"]
+    assert (series.b_values, series.problem) == ((0.0, 1500.0), None)
+    assert np.array_equal(load_series(series, 0.0).array, low)
+    assert np.array_equal(load_series(series, 1500.0).array, high)
+
+
+def test_b_values_that_some_slices_lost_are_not_taken_for_b_zero(maker: Any) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        if k < 2:
+            del dataset.DiffusionBValue
+
+    maker.series(3, "dwi", diffusion=True, DiffusionBValue=800.0, edit=edit)
+    assert found(maker)["dwi"].b_values == (800.0,)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_classic_files_that_were_converted_to_one_multi_frame_file(maker: Any, several: bool) -> None:
+    legacy = pytest.importorskip("highdicom").legacy
+    b_values = (50.0, 800.0) if several else (800.0,)
+
+    def edit(dataset: Dataset, k: int) -> None:
+        dataset.PatientBirthDate, dataset.PatientSex, dataset.ReferringPhysicianName = "", "", ""
+        dataset.PatientPosition, dataset.PositionReferenceIndicator = "HFS", ""
+
+    stored = [
+        maker.series(3, "ep2d_diff", diffusion=True, edit=edit, SequenceName=f"*ep_b{b_value:.0f}t")
+        for b_value in b_values
+    ]
+    paths = sorted(maker.folder.iterdir())
+    classic = sorted((pydicom.dcmread(path) for path in paths), key=lambda one: one.InstanceNumber)
+    for path in paths:
+        path.unlink()
+    converted = legacy.LegacyConvertedEnhancedMRImage(
+        classic, f"{maker.study}.7", 7, f"{maker.study}.7.1", instance_number=1
+    )
+    converted.SeriesDescription = "ep2d_diff"
+    converted.save_as(maker.folder / "converted")
+    (series,) = scan_study(maker.folder)
+    assert (series.role, series.b_values, series.problem) == ("DWI", b_values, None)
+    for b_value, array in zip(b_values, stored):
+        assert np.array_equal(load_series(series, b_value).array, array)
 
 
 def test_canon_b_value_in_the_comment(maker: Any) -> None:

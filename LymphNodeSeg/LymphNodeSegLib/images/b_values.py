@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import Any, Optional
 
 from .csa import MAGIC as CSA_MAGIC
 from .csa import read_csa
+from .elements import text, texts, value_at, value_of
 
 KEYWORDS = ("DiffusionBValue", "DiffusionDirectionality")
 
@@ -46,6 +48,9 @@ ZERO_BELOW = 0.5
 NAME_B = re.compile(r"(?<![a-z0-9])b[ =_-]?(\d{1,4})(?!\d)", re.IGNORECASE)
 SEQUENCE_NAME_B = re.compile(r"(?:^|[_*])b(\d{1,5})(?:t|#\d+)?$", re.IGNORECASE)
 COMMENT_B = re.compile(r"\bb\s*=\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+DIFFUSION_NAME = re.compile(r"dwi|diff|(?<![a-z])dti", re.IGNORECASE)
+# Whose a header is whose maker was removed: the private values that only one maker writes.
+MAKERS = ((PHILIPS, "PHILIPS"), (UIH, "UIH"), (GE, "GE"), (SIEMENS, "SIEMENS"))
 
 
 def private_tags() -> list[tuple[int, int]]:
@@ -53,16 +58,29 @@ def private_tags() -> list[tuple[int, int]]:
     return [(group, block << 8 | element) for group, element in PRIVATE for block in BLOCKS]
 
 
+@cache
+def _tags_of(where: tuple[int, int]) -> list[Any]:
+    from pydicom.tag import Tag
+
+    group, element = where
+    return [Tag(group, block << 8 | element) for block in BLOCKS]
+
+
 def private_value(dataset: Any, where: tuple[int, int]) -> Any:
     """The first value found at an element of any private block, or None."""
-    group, element = where
-    for block in BLOCKS:
-        tag = (group, block << 8 | element)
-        if tag in dataset:
-            value = dataset[tag].value
-            if value is not None and value != "" and value != b"":
-                return value
+    for tag in _tags_of(where):
+        value = value_at(dataset, tag)
+        if value is not None and value != "" and value != b"":
+            return value
     return None
+
+
+def maker_of(dataset: Any) -> str:
+    """Manufacturer in capitals; where a de-identifier removed it, as private values tell, or empty."""
+    named = text(dataset, "Manufacturer").upper()
+    if named:
+        return named
+    return next((maker for where, maker in MAKERS if private_value(dataset, where) is not None), "")
 
 
 def as_number(value: Any) -> Optional[float]:
@@ -88,22 +106,25 @@ def clean(b_value: Optional[float]) -> Optional[float]:
     return 0.0 if b_value < ZERO_BELOW else b_value
 
 
-def of_dataset(dataset: Any) -> tuple[Optional[float], str]:
+def of_dataset(dataset: Any, maker: str) -> tuple[Optional[float], str]:
     """The b-value in s/mm2 of a classic file, and "isotropic", "directional" or "" for its direction.
 
     The value may belong to a map that was computed from diffusion images; the caller decides on
     ImageType first.
+
+    Args:
+        dataset: A header.
+        maker: See `maker_of`.
     """
-    manufacturer = str(dataset.get("Manufacturer") or "").upper()
-    b_value = as_number(dataset.get("DiffusionBValue"))
+    b_value = as_number(value_of(dataset, "DiffusionBValue"))
     if b_value is None:
-        b_value = _private_b_value(dataset, manufacturer)
+        b_value = _private_b_value(dataset, maker)
     if b_value is None:
-        b_value = of_sequence_name(str(dataset.get("SequenceName") or ""))
+        b_value = of_sequence_name(text(dataset, "SequenceName"))
     if b_value is None:
-        found = COMMENT_B.search(str(dataset.get("ImageComments") or ""))
+        found = COMMENT_B.search(text(dataset, "ImageComments"))
         b_value = float(found.group(1)) if found else None
-    directionality = _directionality(dataset, manufacturer)
+    directionality = _directionality(dataset, maker)
     if b_value is None and directionality == "NONE":
         b_value = 0.0
     return clean(b_value), DIRECTIONALITIES.get(directionality, "")
@@ -134,48 +155,47 @@ def sequence_name_range(name: str) -> Optional[tuple[float, float]]:
 
 def csa_bytes(dataset: Any) -> bytes:
     """Siemens's CSA image header; empty if there is none."""
-    group, element = SIEMENS_CSA
-    for block in BLOCKS:  # Another header of Siemens's, MEDCOM, uses the same element in its own block.
-        tag = (group, block << 8 | element)
-        value = dataset[tag].value if tag in dataset else None
+    for tag in _tags_of(SIEMENS_CSA):  # MEDCOM, another header of theirs, has the same element in its block.
+        value = value_at(dataset, tag)
         if isinstance(value, bytes) and value.startswith(CSA_MAGIC):
             return value
     return b""
 
 
-def _private_b_value(dataset: Any, manufacturer: str) -> Optional[float]:
-    if "SIEMENS" in manufacturer:
+def _private_b_value(dataset: Any, maker: str) -> Optional[float]:
+    if "SIEMENS" in maker:
         b_value = as_number(private_value(dataset, SIEMENS))
-        if b_value is None and "EP" in str(dataset.get("ScanningSequence") or ""):
+        if b_value is None and "EP" in texts(dataset, "ScanningSequence"):
             found = read_csa(csa_bytes(dataset)).get("B_value", ())
             b_value = found[0] if found else None
         return b_value
-    if manufacturer.startswith("GE"):
+    if maker.startswith("GE"):
         # Other sequences keep other numbers in these integers.
-        if "EP" not in str(dataset.get("ScanningSequence") or ""):
+        named = DIFFUSION_NAME.search(text(dataset, "SeriesDescription"))  # PROPELLER is no echo-planar one
+        if not named and "EP" not in texts(dataset, "ScanningSequence"):
             return None
         value = as_number(private_value(dataset, GE))
         return None if value is None else value % GE_OFFSET
-    if "PHILIPS" in manufacturer:
+    if "PHILIPS" in maker:
         return as_number(private_value(dataset, PHILIPS))
-    if "UIH" in manufacturer or "UNITED IMAGING" in manufacturer:
+    if "UIH" in maker or "UNITED IMAGING" in maker:
         return as_number(private_value(dataset, UIH))
     return None
 
 
-def _directionality(dataset: Any, manufacturer: str) -> str:
-    value = dataset.get("DiffusionDirectionality")
-    if value is None and "SIEMENS" in manufacturer:
+def _directionality(dataset: Any, maker: str) -> str:
+    value = value_of(dataset, "DiffusionDirectionality")
+    if value is None and "SIEMENS" in maker:
         value = private_value(dataset, SIEMENS_DIRECTIONALITY)
-    if value is None and "PHILIPS" in manufacturer:
+    if value is None and "PHILIPS" in maker:
         value = {"I": "ISOTROPIC"}.get(str(private_value(dataset, PHILIPS_DIRECTION)), "DIRECTIONAL")
     if isinstance(value, bytes):
         value = value.decode("ascii", "ignore")
     return str(value or "").strip().upper()
 
 
-def philips_scale_slope(dataset: Any, manufacturer: str) -> float:
+def philips_scale_slope(dataset: Any, maker: str) -> float:
     """Philips's private scale slope, or 0."""
-    if "PHILIPS" not in manufacturer:
+    if "PHILIPS" not in maker:
         return 0.0
     return as_number(private_value(dataset, PHILIPS_SCALE_SLOPE)) or 0.0

@@ -74,8 +74,8 @@ def choose_series(series: Sequence[Series], wanted: Optional[Wanted] = None) -> 
     adc = _choose_adc(series, dwi, wanted.adc)
     reasons = (
         f"T2: {_name(t2)}, as you chose." if wanted.t2 else _t2_reason(t2, t2s),
-        _dwi_reason(dwi, volume, series),
-        f"ADC: {_name(adc)}." if adc else "ADC: the study has no ADC map that fits the DWI.",
+        _dwi_reason(dwi, volume, series, wanted),
+        _adc_reason(adc, wanted),
         *_left_out(series),
     )
     return Choice(t2, dwi, volume.b_value, adc, reasons)
@@ -164,18 +164,25 @@ def _left_out(series: Sequence[Series]) -> list[str]:
     ]
 
 
-def _dwi_reason(dwi: Series, volume: Volume, series: Sequence[Series]) -> str:
+def _dwi_reason(dwi: Series, volume: Volume, series: Sequence[Series], wanted: Wanted) -> str:
     b_name = "an unknown b-value" if volume.b_value is None else f"b = {volume.b_value:.0f} s/mm²"
-    how = (
-        "computed by the scanner, as no measured b-value of 500 or more is there"
-        if dwi.computed
-        else "measured"
-    )
+    how = "computed by the scanner" if dwi.computed else "measured"
+    if wanted.dwi or wanted.b_value_s_mm2 is not None:
+        what = [name for name, value in (("series", wanted.dwi), ("b-value", wanted.b_value_s_mm2)) if value]
+        how += f", {' and '.join(what) or 'b-value'} as you chose"
+    elif dwi.computed:
+        how += ", as no measured b-value of 500 or more is there"
     left = [_name(one) for one in series if one.role == DWI and one.computed and one is not dwi]
     more = f"; not the computed {', '.join(left)}" if left else ""
     low = volume.b_value is not None and volume.b_value < LOWEST_SUITABLE_B
     warning = "; a b-value below 500 shows nodes with little contrast" if low else ""
     return f"DWI: {_name(dwi)} at {b_name}, {how}{more}{warning}."
+
+
+def _adc_reason(adc: Optional[Series], wanted: Wanted) -> str:
+    if adc is None:
+        return "ADC: the study has no ADC map that fits the DWI."
+    return f"ADC: {_name(adc)}{', as you chose' if wanted.adc else ''}."
 
 
 def best_dwi(series: Sequence[Series]) -> Series:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Optional
 
 from . import b_values
-from .headers import FileHeader, Slice, number, numbers, phase_encoding, text, texts, whole
+from .elements import number, numbers, text, texts, whole
+from .headers import FileHeader, Slice, phase_encoding
 
 # Philips keeps what classic files have in their root in a private sequence of each frame.
 PHILIPS_FRAME = (0x2005, 0x0F)
@@ -40,6 +41,9 @@ def _slice(common: Slice, index: int, frame: Any, shared: Any) -> Slice:
     b_value = number(diffusion, "DiffusionBValue")
     if b_value is None and direction == "NONE":
         b_value = 0.0
+    if b_value is None:
+        b_value, isotropic = _classic_b_value(frame, shared, common.file.manufacturer)
+        direction = direction or isotropic.upper()
     return replace(
         common,
         frame=index,
@@ -59,15 +63,38 @@ def _slice(common: Slice, index: int, frame: Any, shared: Any) -> Slice:
     )
 
 
+def _classic_b_value(frame: Any, shared: Any, maker: str) -> tuple[Optional[float], str]:
+    """The b-value of a frame that was made of a classic file, as `b_values.of_dataset` gives it.
+
+    Converters keep in two sequences what has no other place (Legacy Converted Enhanced MR).
+    """
+    for sequence in (
+        frame.get("UnassignedPerFrameConvertedAttributesSequence"),
+        shared.get("UnassignedSharedConvertedAttributesSequence"),
+    ):
+        kept = _first(sequence)
+        b_value, directionality = b_values.of_dataset(kept, maker) if kept else (None, "")
+        if b_value is not None:
+            return b_value, directionality
+    return None, ""
+
+
 def _with_timing(file: FileHeader, frame: Any, shared: Any) -> FileHeader:
     """Echo and repetition time and phase encoding, which enhanced files keep in functional groups."""
     timing = _group(frame, shared, "MRTimingAndRelatedParametersSequence")
     echo = _group(frame, shared, "MREchoSequence")
     geometry = _group(frame, shared, "MRFOVGeometrySequence")
+    converted = _group(frame, shared, "UnassignedSharedConvertedAttributesSequence")
     return replace(
         file,
-        repetition_time_ms=number(timing, "RepetitionTime") or file.repetition_time_ms,
-        echo_time_ms=number(echo, "EffectiveEchoTime") or file.echo_time_ms,
+        scanning_sequence=texts(converted, "ScanningSequence") or file.scanning_sequence,
+        sequence_name=file.sequence_name or text(converted, "SequenceName"),
+        repetition_time_ms=(
+            number(timing, "RepetitionTime") or number(converted, "RepetitionTime") or file.repetition_time_ms
+        ),
+        echo_time_ms=(
+            number(echo, "EffectiveEchoTime") or number(converted, "EchoTime") or file.echo_time_ms
+        ),
         phase_encoding=phase_encoding(geometry) or file.phase_encoding,
     )
 

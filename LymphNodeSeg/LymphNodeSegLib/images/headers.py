@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Optional
 
 from . import b_values
-
-Vector = tuple[float, ...]
+from .elements import Vector, number, numbers, text, texts, whole
 
 # Everything that a scan reads of a file; the rest, pixels above all, is passed over.
 KEYWORDS = (
     "SpecificCharacterSet",
     "ImageType",
+    "SOPClassUID",
     "SOPInstanceUID",
     "Modality",
     "Manufacturer",
@@ -56,7 +54,6 @@ KEYWORDS = (
     "PerFrameFunctionalGroupsSequence",
     *b_values.KEYWORDS,
 )
-SANE_MM = 1e5
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,7 @@ class FileHeader:
     Attributes:
         path: The file.
         defect: One sentence if the file cannot be used as an image, else empty.
+        no_image: What a file holds that is no image, in the standard's words; empty for images.
         phase_encoding: "ROW", "COL" or empty.
     """
 
@@ -89,6 +87,7 @@ class FileHeader:
     inversion_time_ms: Optional[float]
     phase_encoding: str
     defect: str = ""
+    no_image: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,69 +129,6 @@ class Slice:
     repeat: tuple[int, ...] = field(default=())
 
 
-@cache
-def _tag(keyword: str) -> Any:
-    from pydicom.tag import Tag
-
-    return Tag(keyword)
-
-
-def value_of(dataset: Any, keyword: str) -> Any:
-    """A header value, or None; looked up by tag, which takes a third of the time of looking up by name."""
-    tag = _tag(keyword)
-    return dataset[tag].value if tag in dataset else None
-
-
-def text(dataset: Any, keyword: str) -> str:
-    """A header value as text; empty if it is absent or broken."""
-    try:
-        value = value_of(dataset, keyword)
-        return "" if value is None else str(value).strip()
-    except Exception:
-        return ""
-
-
-def texts(dataset: Any, keyword: str) -> tuple[str, ...]:
-    """A multi-valued header value in capitals; empty if it is absent or broken."""
-    try:
-        value = value_of(dataset, keyword)
-    except Exception:
-        return ()
-    if value is None:
-        return ()
-    values = [value] if isinstance(value, str) else value
-    return tuple(str(item).strip().upper() for item in values)
-
-
-def numbers(dataset: Any, keyword: str, count: int) -> Vector:
-    """`count` finite numbers of a header value; empty if it is absent or broken."""
-    try:
-        value = value_of(dataset, keyword)
-        if value is None:
-            return ()
-        values = tuple(float(item) for item in ([value] if count == 1 else value))
-    except Exception:
-        return ()
-    if len(values) != count or not all(math.isfinite(item) and abs(item) < SANE_MM for item in values):
-        return ()
-    return values
-
-
-def number(dataset: Any, keyword: str) -> Optional[float]:
-    """One finite number, or None."""
-    values = numbers(dataset, keyword, 1)
-    return values[0] if values else None
-
-
-def whole(dataset: Any, keyword: str, default: int = 0) -> int:
-    """One whole number, or the default."""
-    value = value_of(dataset, keyword) if keyword in dataset else None
-    try:
-        return default if value is None else int(value)
-    except (TypeError, ValueError):
-        return default
-
-
 def file_header(dataset: Any, path: Path, defect: str = "") -> FileHeader:
     """The values that all slices of a file share."""
     sequence = texts(dataset, "ScanningSequence")
@@ -210,7 +146,7 @@ def file_header(dataset: Any, path: Path, defect: str = "") -> FileHeader:
         description=text(dataset, "SeriesDescription"),
         protocol=text(dataset, "ProtocolName"),
         modality=text(dataset, "Modality").upper(),
-        manufacturer=text(dataset, "Manufacturer").upper(),
+        manufacturer=b_values.maker_of(dataset),
         scanning_sequence=sequence,
         sequence_name=text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
         scan_options=texts(dataset, "ScanOptions"),
@@ -221,7 +157,24 @@ def file_header(dataset: Any, path: Path, defect: str = "") -> FileHeader:
         inversion_time_ms=number(dataset, "InversionTime"),
         phase_encoding=phase_encoding(dataset),
         defect=defect,
+        no_image=no_image(dataset),
     )
+
+
+def no_image(dataset: Any) -> str:
+    """What a file holds that is no image ("MR Spectroscopy Storage"); empty for images.
+
+    Raw data and the like lie in the series of the images, with their modality and some of their geometry.
+    """
+    from pydicom.uid import UID
+
+    uid = UID(text(dataset, "SOPClassUID"))
+    if not uid or any(word in uid.name for word in ("Image Storage", "Parametric Map", "Segmentation")):
+        return ""
+    placed = "ImagePositionPatient" in dataset or "PerFrameFunctionalGroupsSequence" in dataset
+    if uid.name == uid:  # unknown, as a maker's own
+        return "" if placed else "a maker's own object"
+    return uid.name
 
 
 def phase_encoding(dataset: Any) -> str:
@@ -233,7 +186,7 @@ def phase_encoding(dataset: Any) -> str:
 def plain_slice(dataset: Any, file: FileHeader) -> Slice:
     """The one slice of a classic file."""
     slope = number(dataset, "RescaleSlope")
-    b_value, directionality = b_values.of_dataset(dataset)
+    b_value, directionality = b_values.of_dataset(dataset, file.manufacturer)
     return Slice(
         file=file,
         rows=whole(dataset, "Rows"),

@@ -11,7 +11,8 @@ import numpy as np
 
 from . import b_values
 from .csa import read_csa
-from .headers import Slice, Vector, number, numbers
+from .elements import Vector, number, numbers
+from .headers import Slice
 
 UIH_TILES = (0x0065, 0x51)
 SIEMENS_TILE_COUNT = (0x0019, 0x0A)

@@ -21,6 +21,9 @@ STUDY_UID, DATE, DESCRIPTION, MODALITIES = "0020000D", "00080020", "00081030", "
 STUDY_SERIES, STUDY_INSTANCES = "00201206", "00201208"
 SERIES_UID, SERIES_INSTANCES = "0020000E", "00201209"
 
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
 
 @dataclass(frozen=True)
 class FoundStudy:
@@ -151,6 +154,8 @@ def store(url: str, files: Sequence[Path], progress: Optional[Progress] = None) 
                 _check_stored(client.store_instances([dataset]), url)
         except Cancelled:
             raise Cancelled(f"cancelled; {so_far}") from None
+        except KeyboardInterrupt:
+            raise Cancelled(f"cancelled while '{path.name}' was on its way; before it, {so_far}") from None
         except InputError as error:
             raise InputError(f"'{path.name}' was not stored: {error} {so_far}") from None
     progress.fraction(1.0)
@@ -200,14 +205,35 @@ def _dicom_files(files: Sequence[Path]) -> list[Path]:
 
 
 def _read(path: Path) -> Any:
+    """The whole of a file.
+
+    Raises:
+        InputError: it is damaged or cut off.
+    """
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     try:
         with quietly():
-            return dcmread(path)
+            dataset = dcmread(path)
+            whole = _is_whole(dataset)
     except (OSError, InvalidDicomError, *MALFORMED):
         raise InputError("The file is damaged.") from None
+    if not whole:
+        raise InputError("The file is cut off.")
+    return dataset
+
+
+def _is_whole(dataset: Any) -> bool:
+    """Whether the file ends where it says; pydicom passes over in silence that one is cut off."""
+    if not dataset:  # what it makes of a compressed file that was cut off
+        return False
+    last = dataset.get_item(max(dataset.keys()))
+    promised = getattr(last, "length", None)  # known of an element that nobody has converted yet
+    if promised not in (None, UNDEFINED_LENGTH) and len(last.value or b"") < promised:
+        return False
+    is_image = "Image Storage" in getattr(dataset.get("SOPClassUID"), "name", "")
+    return not is_image or any(keyword in dataset for keyword in PIXELS)
 
 
 def _check_stored(answer: Any, url: str) -> None:

@@ -49,6 +49,7 @@ def dwi_rank(dwi: Series) -> tuple[Any, ...]:
     return (
         b_value >= LOWEST_SUITABLE_B,
         not dwi.computed,
+        not _is_reformatted(dwi),
         suitable,
         "axial" in dwi.plane,
         _extent_mm3(dwi),
@@ -65,13 +66,18 @@ def t2_rank(t2: Series, dwi: Series) -> tuple[Any, ...]:
     return (
         _same_frame(t2, dwi),
         not t2.traits.single_shot,
-        t2.first.image_type[:1] != ("DERIVED",),  # reformatted in another plane
+        t2.first.image_type[:1] != ("DERIVED",) and not _is_reformatted(t2),
         plane,
         not t2.traits.fat_suppressed,
         round(_overlap(dwi, t2), 1),
         -round(geometry.voxel_volume_mm3, 1),
         t2.number,
     )
+
+
+def _is_reformatted(series: Series) -> bool:
+    """Whether the slices were cut from a volume in another plane."""
+    return bool({"MPR", "REFORMATTED"} & set(series.first.image_type))
 
 
 def adc_rank(adc: Series, dwi: Series) -> tuple[Any, ...]:

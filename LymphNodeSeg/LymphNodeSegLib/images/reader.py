@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from . import b_values, enhanced, mosaic
-from .headers import KEYWORDS, Slice, file_header, plain_slice, text, whole
+from .elements import text, whole
+from .headers import KEYWORDS, Slice, file_header, plain_slice
 
 PREAMBLE = 128
 MAGIC = b"DICM"
@@ -69,7 +70,7 @@ def _slices(dataset: Any, path: Path, size: int) -> tuple[Slice, ...]:
     if not text(dataset, "SeriesInstanceUID"):
         raise ValueError("no SeriesInstanceUID")
     file = file_header(dataset, path, _defect(dataset, size))
-    if "PerFrameFunctionalGroupsSequence" in dataset:
+    if "PerFrameFunctionalGroupsSequence" in dataset and not file.no_image:
         return enhanced.slices_of(dataset, file)
     plain = plain_slice(dataset, file)
     return mosaic.tiles_of(dataset, plain) or (plain,)

@@ -41,29 +41,55 @@ DIXON_TYPES = {
     IN_PHASE: {"IP", "IN_PHASE"},
     OPPOSED: {"OP", "OPP_PHASE", "OUT_PHASE"},
 }
+# Pictures made of a volume, which show no slice of the patient.
+PROJECTION_TYPES = {"PROJECTION IMAGE", "MIP", "MAX_IP", "MINIP", "MIN_IP", "MIN IP", "VOLREND", "SSD"}
+PROJECTION = "projection"
+SUBTRACTION_TYPES = {"SUB", "SUBTRACTION"}
+SUBTRACTION = "subtraction image"
+RELAXATION_TYPES = {
+    "T1_MAP",
+    "T1 MAP",
+    "T2_MAP",
+    "T2 MAP",
+    "T2_STAR_MAP",
+    "T2_STAR MAP",
+    "R2_MAP",
+    "R2_STAR_MAP",
+}
+RELAXATION = "T2* or T2 map"
 COMPUTED_TYPES = {"CALC_BVALUE", "CALC_BVAL", "CDWI", "SYNTHETIC", "CALCULATED_BVALUE", "COMPUTED_BVALUE"}
 
 _COMPUTED = re.compile(
     r"calc(?:ulated)?[ _-]*b|calc_bval|\bc-?dwi|\bs-?dwi|[ _]c-?dwi|synth|comput(?:ed)?[ _-]*(?:b|dwi|high)"
-    r"|\bcb ?\d{3,4}|berechnet|virtual[ _-]*b|\bvb ?\d{4}",
+    r"|\bsyn[ _-]*b?\d|magic[ _-]*dwi|b[ =_-]?\d{3,4}[ _-]*(?:calc|comp|synt|virt|extrap|ber)"
+    r"|\bcb ?\d{3,4}|berechnet|errechnet|virtual[ _-]*b|\bvb ?\d{4}|计算",
     re.IGNORECASE,
 )
 _LETTER = r"(?<![a-z])"
 _END = r"(?![a-z])"
-_ADC = re.compile(rf"{_LETTER}d?adc{_END}|apparent[ _]diffusion", re.IGNORECASE)
-_DIFFUSION = re.compile(
-    rf"dwi|diff|{_LETTER}dti|{_LETTER}trace|b[ =_-]?\d{{3,4}}{_END}|dwibs|ivim", re.IGNORECASE
+_ADC = re.compile(
+    rf"{_LETTER}d?(?:iso|avg)?adc{_END}|apparent[ _]diffusion|diffusion[ _]apparent|di[fv]us\w*[ _]apa?rente"
+    rf"|{_LETTER}cda{_END}|表观|表觀|見かけ",
+    re.IGNORECASE,
 )
+_DIFFUSION = re.compile(
+    rf"dwi|dif+us|diff|{_LETTER}dti|{_LETTER}trace|b[ =_-]?\d{{3,4}}{_END}|dwibs|ivim"
+    r"|дифф|弥散|扩散|擴散|拡散|확산",
+    re.IGNORECASE,
+)
+FA = "FA map"
 _MAPS = (
     (
         re.compile(rf"{_LETTER}e-?adc|exp(?:onential)?[ _.-]*a(?:dc|pparent)", re.IGNORECASE),
         "exponential ADC map",
     ),
-    (re.compile(rf"{_LETTER}fa{_END}|fractional|{_LETTER}colfa", re.IGNORECASE), "FA map"),
+    (re.compile(rf"{_LETTER}fa{_END}|fractional|{_LETTER}colfa", re.IGNORECASE), FA),
     (re.compile(rf"^tensor{_END}|[ _]tensor$", re.IGNORECASE), "diffusion tensor"),
 )
 _LOCALIZER = re.compile(
-    r"locali[sz]|(?<![a-z])loc(?![a-z])|scout|survey|3[ -]?plane|plan[ _]?scan|smartbrain", re.IGNORECASE
+    r"lo[ck]ali[sz]|(?<![a-z])loc(?![a-z])|locator|scout|survey|3[ -]?pl(?:ane)?(?![a-z])|plan[ _]?scan"
+    r"|smartbrain|scano|übersicht|uebersicht|rep[eé]rage|定位|位置決め",
+    re.IGNORECASE,
 )
 _DYNAMIC = re.compile(rf"{_LETTER}dce|dynam|perf|twist|{_LETTER}dyn{_END}|contrast", re.IGNORECASE)
 _T2 = re.compile(rf"{_LETTER}t2(?!\d|[ _]*\*|[ _-]*star|[ _-]*map)", re.IGNORECASE)
@@ -71,9 +97,11 @@ _T2_STAR = re.compile(r"t2[ _]*\*|t2[ _-]*star|t2[ _-]*map|(?<![a-z])swi(?![a-z]
 _T1 = re.compile(rf"{_LETTER}t1(?!\d)|vibe|{_LETTER}lava|thrive|dixon|mprage", re.IGNORECASE)
 _PD = re.compile(rf"{_LETTER}pd{_END}|proton", re.IGNORECASE)
 _FAT_SUPPRESSED = re.compile(
-    rf"{_LETTER}fs{_END}|fat[ _-]*sat|{_LETTER}stir|{_LETTER}tirm?{_END}|spair|{_LETTER}spir{_END}",
+    rf"{_LETTER}fs{_END}|fat[ _-]*sat|{_LETTER}stir|{_LETTER}tirm?{_END}|spair|{_LETTER}spir{_END}"
+    r"|fettges|fettsup|压脂|抑脂",
     re.IGNORECASE,
 )
+_STIR = re.compile(rf"{_LETTER}stir|{_LETTER}tirm?{_END}", re.IGNORECASE)
 _SINGLE_SHOT = re.compile(
     r"haste|ssfse|ss-?fse|ssh|single[ _-]*shot|blade_?fast|trufi|fiesta|mrcp|urogra", re.IGNORECASE
 )
@@ -110,6 +138,12 @@ def special_type(image_type: Sequence[str]) -> str:
     more = set(image_type[2:])
     if more & PHASE_TYPES:
         return PHASE
+    if kinds & PROJECTION_TYPES:
+        return PROJECTION
+    if more & SUBTRACTION_TYPES:
+        return SUBTRACTION
+    if more & RELAXATION_TYPES:
+        return RELAXATION
     return next((kind for kind, names in DIXON_TYPES.items() if more & names), "")
 
 
@@ -118,10 +152,12 @@ def role_of(slices: Sequence[Slice]) -> Role:
     file = slices[0].file
     if file.modality not in ("MR", ""):
         return Role(OTHER, f"no MR image ({file.modality})")
+    if file.no_image:
+        return Role(OTHER, f"no image ({file.no_image})")
     words = f"{file.description} {file.protocol if not file.description else ''}"
     kinds = {part for piece in slices for part in piece.image_type}
     special = special_type(slices[0].image_type)
-    if special in (PHASE, FAT, OPPOSED):
+    if special in (PHASE, FAT, OPPOSED, PROJECTION, SUBTRACTION, RELAXATION):
         return Role(OTHER, special)
     if "LOCALIZER" in kinds or _LOCALIZER.search(words):
         return Role(OTHER, LOCALIZER)
@@ -139,7 +175,8 @@ def _map_role(kinds: set[str], words: str, b_values_there: set[float]) -> Option
         if name in kinds:
             return Role(OTHER, kind)
     for pattern, kind in _MAPS:
-        if pattern.search(words):
+        # "FA" is a flip angle too, so that an image as it was acquired must have a b-value as well.
+        if pattern.search(words) and (kind != FA or "ORIGINAL" not in kinds or any(b_values_there)):
             return Role(OTHER, kind)
     # Some sites call the acquisition itself "DWI ADC"; no map has several b-values.
     acquired = bool(kinds & {"TRACEW", "TRACE"}) or len(b_values_there) > 1
@@ -197,7 +234,7 @@ def _is_t2_weighted(slices: Sequence[Slice], words: str) -> bool:
     sequence = file.scanning_sequence
     if "EP" in sequence:
         return False
-    named = bool(_T2.search(words)) or file.contrast == "T2"
+    named = bool(_T2.search(words) or _STIR.search(words)) or file.contrast == "T2"
     if file.echo_time_ms is None or file.repetition_time_ms is None:
         return named
     limits = T2_TIMES_IF_NAMED_MS if named else T2_TIMES_MS

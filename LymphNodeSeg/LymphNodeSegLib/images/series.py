@@ -19,6 +19,7 @@ from .stack import Stack, axes_of, stack_of
 SHELL_GAP_S_MM2 = 4.0
 SHELL_GAP_SHARE = 0.03
 SAME_ORIENTATION = 0.02
+PERPENDICULAR = 0.3
 DYNAMIC_TIMES = 3
 
 
@@ -118,10 +119,12 @@ def _series_of(slices: Sequence[Slice]) -> list[Series]:
     """One series, or its parts where it mixes roles (Philips: DWI and ADC) or orientations."""
     by_type: dict[str, list[Slice]] = defaultdict(list)
     for piece in slices:
-        by_type[special_type(piece.image_type)].append(piece)
+        by_type[piece.file.no_image or special_type(piece.image_type)].append(piece)
     found = []
     for members in by_type.values():
         traits = role_of(members)
+        if traits.role == T2 and _in_three_planes(members):
+            traits = Role(OTHER, LOCALIZER)
         whole = traits.kind == LOCALIZER
         found += [_series(part, traits) for part in ([members] if whole else _by_orientation(members))]
     return found
@@ -144,6 +147,20 @@ def _by_orientation(slices: Sequence[Slice]) -> list[list[Slice]]:
     return parts
 
 
+def _in_three_planes(slices: Sequence[Slice]) -> bool:
+    """Whether a series holds axial, sagittal and coronal slices, whatever its name says."""
+    normals = [
+        np.cross(part[0].orientation_lps[:3], part[0].orientation_lps[3:])
+        for part in _by_orientation(slices)
+        if part[0].orientation_lps
+    ]
+    found: list[np.ndarray] = []
+    for normal in normals:
+        if all(abs(float(normal @ other)) < PERPENDICULAR for other in found):
+            found.append(normal)
+    return len(found) == 3
+
+
 def _same_plane(one: Slice, other: Slice) -> bool:
     return max(abs(a - b) for a, b in zip(one.orientation_lps, other.orientation_lps)) < SAME_ORIENTATION
 
@@ -151,7 +168,7 @@ def _same_plane(one: Slice, other: Slice) -> bool:
 def _series(slices: Sequence[Slice], traits: Role) -> Series:
     first = slices[0]
     if traits.role == DWI:
-        slices = _with_named_b_value(slices)
+        slices = _with_implied_b_values(slices)
         volumes = tuple(_volume(b_value, members) for b_value, members in _shells(slices))
     else:
         volumes = (Volume(None, stack_of(slices)),)
@@ -173,12 +190,24 @@ def _series(slices: Sequence[Slice], traits: Role) -> Series:
     )
 
 
-def _with_named_b_value(slices: Sequence[Slice]) -> Sequence[Slice]:
-    """Where no header names a b-value, the series' name may."""
-    if any(piece.b_value is not None for piece in slices):
-        return slices
-    b_value = of_description(slices[0].file.description)
-    return slices if b_value is None else [replace(piece, b_value=b_value) for piece in slices]
+def _with_implied_b_values(slices: Sequence[Slice]) -> Sequence[Slice]:
+    """Fill in what headers leave out: the one b-value in the series' name, or b = 0.
+
+    Toshiba, and GE in the standard attribute, write the b-value of the weighted images only. Slices
+    without one that lie where all the weighted ones lie are those at b = 0.
+    """
+    known = [piece for piece in slices if piece.b_value is not None]
+    unknown = [piece for piece in slices if piece.b_value is None]
+    implied: Optional[float] = None
+    if not known:
+        implied = of_description(slices[0].file.description)
+    elif unknown and all(piece.b_value for piece in known) and _places(unknown) == _places(known):
+        implied = 0.0
+    return slices if implied is None else known + [replace(piece, b_value=implied) for piece in unknown]
+
+
+def _places(slices: Sequence[Slice]) -> set[tuple[float, ...]]:
+    return {piece.position_lps_mm for piece in slices}
 
 
 def _volume(b_value: Optional[float], slices: Sequence[Slice]) -> Volume:
