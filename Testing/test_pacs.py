@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from dicomweb_client import DICOMwebClient
 from click.testing import Result
+from dicomweb_client import DICOMwebClient
 from LymphNodeSegLib.cli import app
 from LymphNodeSegLib.errors import Cancelled, InputError
 from LymphNodeSegLib.images.dicomweb import PASSWORD, USER

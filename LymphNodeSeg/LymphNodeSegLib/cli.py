@@ -204,6 +204,10 @@ def compare(
     prior: Annotated[Path, typer.Argument(help="Result folder of the earlier study.")],
     current: Annotated[Path, typer.Argument(help="Result folder of the later study.")],
     out: OutFolder,
+    prior_segmentation: Annotated[
+        Optional[Path], typer.Option(help="Its nodes, as `measure` takes them, where corrected elsewhere.")
+    ] = None,
+    current_segmentation: Annotated[Optional[Path], typer.Option(help="Likewise.")] = None,
     progress: Annotated[ProgressKind, typer.Option(help="How progress is shown.")] = ProgressKind.BAR,
 ) -> None:
     """Compare the nodes of two studies of one patient."""
@@ -211,7 +215,7 @@ def compare(
     from .console_tables import print_comparison
 
     with shown(progress) as watcher:
-        comparison = compare_results(prior, current, out, watcher)
+        comparison = compare_results(prior, current, out, watcher, prior_segmentation, current_segmentation)
     if progress is ProgressKind.JSON:
         print(json.dumps({"event": "result", "out": str(out)}))
         return
@@ -254,11 +258,16 @@ def export(
     reference: Annotated[Path, typer.Option(help="Folder of the DICOM series the segmentation belongs to.")],
     output_format: Annotated[Format, typer.Option("--format", help="What to write.")],
     out: Annotated[Path, typer.Option("--out", help="The DICOM file to write.")],
+    label_map: Annotated[
+        bool, typer.Option("--label-map", help="SEG as a label map: smaller, but few programs read it.")
+    ] = False,
 ) -> None:
     """Write a segmentation as DICOM that refers to the original series."""
     from .outputs.export import export_segmentation
 
-    print_notes(export_segmentation(segmentation, reference, output_format.value, out))
+    if label_map and output_format is not Format.SEG:
+        raise InputError("--label-map goes with --format seg only.")
+    print_notes(export_segmentation(segmentation, reference, output_format.value, out, label_map))
     print(out)
 
 
@@ -285,14 +294,18 @@ def phantom(
 def evaluate(
     prediction: Annotated[Path, typer.Argument(help=".seg.nrrd, label map, DICOM RTSTRUCT or SEG.")],
     truth: Annotated[Path, typer.Argument(help="The same kinds.")],
+    image: Annotated[
+        Optional[Path], typer.Option(help="T2 image: the grid for both, where both are RTSTRUCT.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a segmentation with the truth."""
     from .console_tables import print_evaluation
+    from .images.files import read_image
     from .nodes.evaluation import evaluate as compare_masks
     from .outputs.segmentation_files import read_segmentations
 
-    both = read_segmentations(prediction, truth)
+    both = read_segmentations(prediction, truth, read_image(image, "T2") if image is not None else None)
     print_notes([note for one in both for note in one.notes])
     result = compare_masks(*(one.labels for one in both))
     if as_json:

@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from . import NOTICE
 from .errors import InputError
@@ -32,10 +32,26 @@ class EarlierResult:
     segmentation: Segmentation
 
 
-def compare(prior: Path, current: Path, out: Path, progress: Progress) -> Comparison:
+def compare(
+    prior: Path,
+    current: Path,
+    out: Path,
+    progress: Progress,
+    prior_segmentation: Optional[Path] = None,
+    current_segmentation: Optional[Path] = None,
+) -> Comparison:
     """Compare the result folders of two studies of one patient.
 
     Writes ``comparison.json``, ``comparison.csv`` and ``comparison.html``.
+
+    Args:
+        prior: Result folder of the earlier study.
+        current: Result folder of the later one.
+        out: Folder for the comparison.
+        progress: Told of each stage.
+        prior_segmentation: Anything that `read_segmentation` takes, such as an RTSTRUCT that came back from
+            another program, in place of the folder's own.
+        current_segmentation: The same for the later study.
 
     Raises:
         InputError: a folder is no result of `segment`, the studies do not overlap, or ``out`` can't be
@@ -47,7 +63,7 @@ def compare(prior: Path, current: Path, out: Path, progress: Progress) -> Compar
 
     with ResultFolder(out) as folder:
         progress.stage("Reading results")
-        then, now = read_result(prior), read_result(current)
+        then, now = read_result(prior, prior_segmentation), read_result(current, current_segmentation)
         progress.stage("Comparing studies")
         comparison = compare_studies(
             then.t2,
@@ -68,8 +84,8 @@ def compare(prior: Path, current: Path, out: Path, progress: Progress) -> Compar
     return comparison
 
 
-def read_result(folder: Path) -> EarlierResult:
-    """The T2 and the segmentation of a result folder.
+def read_result(folder: Path, segmentation: Optional[Path] = None) -> EarlierResult:
+    """The T2 and the segmentation of a result folder, or the segmentation that is named.
 
     Raises:
         InputError: the folder is no result of `segment`.
@@ -90,7 +106,7 @@ def read_result(folder: Path) -> EarlierResult:
         except (StopIteration, zipfile.BadZipFile):
             raise InputError(f"{folder / SCENE} is damaged or holds no T2: run segment again.") from None
         t2 = read_image(Path(scratch) / T2_IN_SCENE, "T2")
-    return EarlierResult(t2, read_segmentation(folder / SEGMENTATION, t2))
+    return EarlierResult(t2, read_segmentation(segmentation or folder / SEGMENTATION, t2))
 
 
 def _write_table(path: Path, rows: list[dict[str, object]]) -> None:

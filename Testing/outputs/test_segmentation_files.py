@@ -207,6 +207,9 @@ def test_an_rtstruct_takes_the_grid_of_the_other(rtstruct_first: bool, tmp_path:
     np.testing.assert_array_equal(one.labels.array, two.labels.array)
     with pytest.raises(InputError, match="Both files are RTSTRUCT"):
         read_segmentations(paths[0], paths[0])
+    both = read_segmentations(paths[0], paths[0], t2)
+    for one in both:
+        np.testing.assert_array_equal(one.labels.array, labels.array)
 
 
 def test_segmentations_of_different_patients_are_refused(tmp_path: Path) -> None:

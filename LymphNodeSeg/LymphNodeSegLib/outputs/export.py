@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -12,15 +13,18 @@ from .segmentation_files import read_segmentation
 
 
 def export_segmentation(
-    segmentation: Path, reference: Path, output_format: str, out: Path
+    segmentation: Path, reference: Path, output_format: str, out: Path, label_map: bool = False
 ) -> tuple[str, ...]:
     """Write a segmentation as RTSTRUCT, SEG or SR that refers to the original series.
+
+    Nodes that a run of ours found, and nobody changed since, are AUTOMATIC; all others SEMIAUTOMATIC.
 
     Args:
         segmentation: Anything that `read_segmentation` takes.
         reference: Folder of the DICOM series.
         output_format: "rtstruct", "seg" or "sr".
         out: The file to write.
+        label_map: Write a SEG as a label map; see `write_dicom_seg`.
 
     Returns:
         Sentences for the user about the segmentation (overlaps, segments left out).
@@ -39,9 +43,10 @@ def export_segmentation(
         )
     masks = read_segmentation(segmentation, t2)
     nodes = measure_nodes(masks.labels, t2=t2, ids=masks.ids)
+    edited = frozenset(masks.ids.values()) - masks.as_found
     writers: dict[str, Callable[..., None]] = {
-        "rtstruct": write_rtstruct,
-        "seg": write_dicom_seg,
+        "rtstruct": partial(write_rtstruct, edited_ids=edited),
+        "seg": partial(write_dicom_seg, edited_ids=edited, label_map=label_map),
         "sr": write_structured_report,
     }
     try:

@@ -12,6 +12,8 @@ import numpy as np
 from ..errors import InputError
 from ..images.image import Acquisition, Geometry, Image
 from ..nodes.evaluation import on_grid_of
+from ..nodes.fingerprint import fingerprint
+from ..nodes.node import NodeMask
 
 MOST_SEGMENTS = 1000
 """A pelvis holds at most about a hundred nodes; a file with more labels than this is no segmentation."""
@@ -30,12 +32,14 @@ class Segmentation:
         ids: The id of each label, unique: "LN001" and so on where the file has or implies them.
         names: What the file calls each label.
         notes: Sentences for the user (segments that overlap, that lie outside the grid, ...).
+        as_found: Ids of segments that hold the very voxels that a run of ours gave them.
     """
 
     labels: Image
     ids: dict[int, str]
     names: dict[int, str]
     notes: tuple[str, ...] = ()
+    as_found: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -52,17 +56,19 @@ class Painter:
     _ids: dict[int, str] = field(default_factory=dict)
     _names: dict[int, str] = field(default_factory=dict)
     _overlaps: int = 0
+    _as_found: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._array = np.zeros(self.geometry.size_ijk[::-1], dtype=np.uint16)
 
-    def paint(self, mask: np.ndarray, name: str, segment_id: str = "") -> None:
+    def paint(self, mask: np.ndarray, name: str, segment_id: str = "", found: str = "") -> None:
         """Add a segment.
 
         Args:
             mask: Boolean [k, j, i] on the grid.
             name: What the file calls it.
             segment_id: Its id; empty: the id that the name begins with, or the next free one.
+            found: The fingerprint that a run of ours left with it, if there is one.
 
         Raises:
             InputError: there are too many segments.
@@ -74,6 +80,8 @@ class Painter:
         self._names[label] = name or self._ids[label]
         self._overlaps += bool(np.any(self._array[mask]))
         self._array[mask] = label
+        if found and found == _fingerprint(mask, self.geometry):
+            self._as_found.add(self._ids[label])
 
     def _free_id(self, wanted: Optional[str], label: int) -> str:
         taken = set(self._ids.values())
@@ -98,7 +106,18 @@ class Painter:
             {label: text for label, text in self._ids.items() if label in present},
             {label: text for label, text in self._names.items() if label in present},
             tuple(self.notes),
+            frozenset(self._as_found),
         )
+
+
+def _fingerprint(mask: np.ndarray, geometry: Geometry) -> str:
+    voxels = np.argwhere(mask)
+    if not len(voxels):
+        return ""
+    low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
+    k, j, i = low.tolist()
+    block = mask[tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist()))]
+    return fingerprint(NodeMask(block, (i, j, k), geometry))
 
 
 def leading_id(name: str) -> str:

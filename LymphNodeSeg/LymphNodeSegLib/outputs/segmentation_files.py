@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..images.files import SUFFIXES, read_pixels
 from ..images.image import Acquisition, Geometry, Image, geometry_of
+from ..nodes.fingerprint import FOUND_TAG
 from .dicom_common import quiet
 from .segmentation import MOST_SEGMENTS, Painter, Segmentation, enlarged, onto_grid
 
@@ -50,18 +51,29 @@ def read_segmentation(path: Path, reference: Optional[Image] = None) -> Segmenta
         return _read_dicom(path, reference)
 
 
-def read_segmentations(first: Path, second: Path) -> tuple[Segmentation, Segmentation]:
+def read_segmentations(
+    first: Path, second: Path, image: Optional[Image] = None
+) -> tuple[Segmentation, Segmentation]:
     """Read two segmentations to compare, on one grid: that of the second, made larger to hold the first.
 
     An RTSTRUCT takes the grid of the other file.
 
+    Args:
+        first: Anything that `read_segmentation` takes.
+        second: The same.
+        image: Its grid is taken for both instead.
+
     Raises:
-        InputError: a file cannot be used, or both are RTSTRUCT.
+        InputError: a file cannot be used, or both are RTSTRUCT and there is no image.
     """
+    if image is not None:
+        return read_segmentation(first, image), read_segmentation(second, image)
     one, two = _with_own_grid(first), _with_own_grid(second)
     if one is None:
         if two is None:
-            raise InputError("Both files are RTSTRUCT and have no voxels: make a label map of one first.")
+            raise InputError(
+                "Both files are RTSTRUCT and have no voxels: give the image they were drawn on (--image)."
+            )
         return read_segmentation(first, two.labels), two
     if two is None:
         return one, read_segmentation(second, one.labels)
@@ -92,6 +104,7 @@ def _on_reference(segmentation: Segmentation, reference: Optional[Image]) -> Seg
         {label: text for label, text in segmentation.ids.items() if label in present},
         {label: text for label, text in segmentation.names.items() if label in present},
         notes,
+        segmentation.as_found,
     )
 
 
@@ -169,7 +182,8 @@ def _slicer_segmentation(image: Any, metadata: dict[str, str], numbers: list[int
     painter = Painter(geometry)
     for index, number in enumerate(numbers):
         text = {
-            key: metadata.get(f"Segment{number}_{key}", "") for key in ("ID", "Name", "LabelValue", "Layer")
+            key: metadata.get(f"Segment{number}_{key}", "")
+            for key in ("ID", "Name", "LabelValue", "Layer", "Tags")
         }
         # Before Slicer 4.11 each segment had a layer of its own, with the value 1.
         layer = int(text["Layer"] or (index if components > 1 else 0))
@@ -178,7 +192,8 @@ def _slicer_segmentation(image: Any, metadata: dict[str, str], numbers: list[int
             raise InputError(f"{name} names a layer that it does not have: write it again from Slicer.")
         mask = np.zeros(geometry.size_ijk[::-1], dtype=bool)
         mask[placed] = layers[..., layer] == value
-        painter.paint(mask, text["Name"], text["ID"])
+        tags = dict(tag.split(":", 1) for tag in text["Tags"].split("|") if ":" in tag)
+        painter.paint(mask, text["Name"], text["ID"], tags.get(FOUND_TAG, ""))
     return painter.finish(Acquisition(description=name))
 
 

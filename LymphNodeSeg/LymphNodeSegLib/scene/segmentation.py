@@ -10,9 +10,10 @@ import numpy as np
 from ..colors import color_of
 from ..images.image import Image
 from ..nodes.blocks import Block, blocks_of
+from ..nodes.fingerprint import FOUND_TAG, fingerprint
 from ..nodes.node import Node, NodeMask
 from ..nodes.stations import UNKNOWN
-from .segments import BINARY_LABELMAP, FOUND_TAG, fingerprint, tag_of
+from .segments import BINARY_LABELMAP, tag_of
 from .volumes import copy_steps, last_of, volume_geometry, vtk_matrix
 
 if TYPE_CHECKING:

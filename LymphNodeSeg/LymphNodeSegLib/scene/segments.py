@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from ..images.image import Geometry
 from ..nodes.blocks import Block, blocks_of
+from ..nodes.fingerprint import FOUND_TAG, fingerprint
 from ..nodes.node import NodeMask
 from .volumes import array_of_matrix, volume_geometry, vtk_matrix
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 BINARY_LABELMAP = "Binary labelmap"
 # Notes on a segment; they are saved with it, in .seg.nrrd files too.
-FOUND_TAG = "LymphNodeSeg.Found"
 ID_TAG = "LymphNodeSeg.Id"
 REVIEWED_TAG = "LymphNodeSeg.Reviewed"
 SIDE_TAG = "LymphNodeSeg.Side"
@@ -173,22 +172,6 @@ def _resampled(
     resample = slicer.vtkOrientedImageDataResample
     resample.ResampleOrientedImageToReferenceOrientedImage(layer, reference, result, False)
     return result
-
-
-def fingerprint(mask: NodeMask) -> str:
-    """What a mask is known by, also when its file was read again and the axes of the grid run backward.
-
-    The same voxels of the grid have the same fingerprint: a checksum, and the first voxel's index counted
-    towards the patient's right, front and head.
-    """
-    direction_ras = np.diag([-1.0, -1.0, 1.0]) @ mask.geometry.direction
-    backward = np.array([axis[np.argmax(np.abs(axis))] < 0 for axis in direction_ras.T])
-    array = np.flip(mask.array, tuple(2 - axis for axis in range(3) if backward[axis]))
-    start = np.array(mask.start_ijk)
-    from_the_end = np.array(mask.geometry.size_ijk) - start - mask.array.shape[::-1]
-    first = np.where(backward, from_the_end, start).tolist()
-    checksum = zlib.crc32(np.packbits(array).tobytes() + repr(array.shape).encode())
-    return " ".join(map(str, [f"{checksum:08x}", *first]))
 
 
 def is_as_found(segment: slicer.vtkSegment, mask: Optional[NodeMask]) -> bool:
