@@ -66,6 +66,7 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
         Cancelled: the user asked to stop.
     """
     from .images.checks import check_pair
+    from .network.flips import flip_spread
     from .network.inference import pick_device, segment_image
     from .network.model_file import load_model
     from .nodes.measure import measure_nodes
@@ -91,6 +92,9 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
     nodes = measure_nodes(
         labels,
         probability=probability,
+        probability_spread=flip_spread(
+            study.t2, registration.dwi, registration.known, labels.array, model, device
+        ),
         dwi=registration.dwi,
         adc=registration.adc,
         t2=study.t2,

@@ -18,6 +18,7 @@ UNITS = {
     "_ras_mm": "patient coordinates right-anterior-superior (RAS), millimeter",
     "mean_dwi, min_dwi, max_dwi": "arbitrary units of the diffusion-weighted image",
     "confidence": "mean calibrated probability, 0 to 1",
+    "confidence_spread": "standard deviation of the probability over four mirror images, 0 to 0.5",
     "null": "could not be measured; see notes",
 }
 
@@ -37,6 +38,7 @@ COLUMNS: tuple[tuple[str, Callable[[Node], Value]], ...] = (
     ("sphericity", lambda node: node.sphericity),
     ("nearest_node_mm", lambda node: node.nearest_node_mm),
     ("confidence", lambda node: node.confidence),
+    ("confidence_spread", lambda node: node.confidence_spread),
     ("mean_dwi", lambda node: node.mean_dwi),
     ("min_dwi", lambda node: node.min_dwi),
     ("max_dwi", lambda node: node.max_dwi),

@@ -183,7 +183,7 @@ def test_unknown_station_is_no_place(case, page) -> None:
     node = replace(case.nodes[0], side="left", station="unknown")
     seen = Checker(page(case.report(nodes=(node,)))).text
     assert "( LN001 , left)" in seen
-    assert "left, unknown" in seen  # the table says so
+    assert "left, station unknown" in seen  # the table says so
     assert "left unknown" not in seen
 
 

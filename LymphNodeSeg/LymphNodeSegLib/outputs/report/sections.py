@@ -100,7 +100,7 @@ def node_table(nodes: Sequence[Node], t2: Image, aids: bool) -> str:
     columns += [
         ("Volume<small>mm³</small>", lambda node: number(node.volume_mm3, 0)),
         ("Mean ADC<small>10⁻³ mm²/s</small>", lambda node: number(_adc(node), 2)),
-        ("Confidence<small>0 to 1</small>", lambda node: number(node.confidence, 2)),
+        ("Confidence<small>0 to 1, ± spread</small>", _confidence),
         (
             f"Slice<small>of {count}, 1 at {first_at}</small>",
             lambda node: str(node_strips.shown_slice(node) + 1),
@@ -202,12 +202,14 @@ def caveats(settings: Settings) -> str:
         "the short axis is the longest perpendicular to it (RECIST 1.1). Volume: voxels times voxel volume.",
         "DWI and ADC were moved onto the T2. Where the match is poor, their means mix the node and its "
         "surroundings.",
-        "Confidence: mean probability inside the node as the network sees it, 0 to 1.",
+        "Confidence: mean calibrated probability inside the node, 0 to 1; spread: its standard deviation "
+        "when the network sees the node mirrored. Calibrated on the images that the model's card names.",
     ]
     if settings.reading_aids:
         lines.append(
-            f"Size class, side and station are suggestions (enlarged from {settings.suspicious_mm:g} mm, "
-            f"target from {max(TARGET_MM, settings.suspicious_mm):g} mm short axis). The reader decides."
+            f"Size class and side are suggestions (enlarged from {settings.suspicious_mm:g} mm, target "
+            f"from {max(TARGET_MM, settings.suspicious_mm):g} mm short axis); stations are for the reader "
+            "to enter. The reader decides."
         )
     return items(lines, "plain")
 
@@ -217,13 +219,20 @@ def _adc(node: Node) -> Optional[float]:
     return None if node.mean_adc_um2_s is None else node.mean_adc_um2_s / 1000
 
 
+def _confidence(node: Node) -> str:
+    if node.confidence_spread is None:
+        return number(node.confidence, 2)
+    return f"{number(node.confidence, 2)} <small>± {number(node.confidence_spread, 2)}</small>"
+
+
 def _place(node: Node) -> str:
     """Side and station as far as they are known."""
     return joined(text(one) for one in (node.side, node.station) if one != UNKNOWN)
 
 
 def _side_and_station(node: Node) -> str:
-    return joined([text(node.side), text(node.station)], ", ") or DASH
+    station = "station unknown" if node.station == UNKNOWN else node.station
+    return joined([text(node.side if node.side != UNKNOWN else ""), text(station)], ", ") or DASH
 
 
 def _class(node: Node, aids: bool) -> str:
