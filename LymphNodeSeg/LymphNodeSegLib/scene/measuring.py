@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from ..images.image import Image
+from ..nodes.grow import grow_node
 from ..nodes.measure import measure_nodes
-from ..nodes.node import Node, NodeMask
+from ..nodes.node import Node, NodeMask, Point
 from ..nodes.stations import Landmarks, find_landmarks
 from ..settings import Settings
 from .result import ResultNodes
@@ -83,6 +84,28 @@ class Measuring:
         nodes = self._measured([name], labels)
         labels[box] = kept
         return nodes
+
+    def segment_at(self, point_ras_mm: Point) -> Optional[str]:
+        """The segment that holds a point."""
+        labels = self._images.t2.with_array(self._painted())
+        lps_mm = np.multiply(point_ras_mm, [-1.0, -1.0, 1.0])
+        index = np.round(labels.geometry.ijk_from_lps(lps_mm)).astype(int)
+        if np.any(index < 0) or np.any(index >= labels.geometry.size_ijk):
+            return None
+        label = int(labels.array[tuple(index[::-1])])
+        return next((name for name, value in self._label.items() if value == label), None)
+
+    def grow(self, point_ras_mm: Point) -> Optional[NodeMask]:
+        """The node that the images show at a point, without the segments that there are."""
+        images = self._images
+        return grow_node(
+            point_ras_mm,
+            images.t2,
+            dwi=images.dwi,
+            probability=images.probability,
+            known=images.known,
+            taken=self._painted() > 0,
+        )
 
     def label_map(self, nodes: Sequence[Node]) -> Image:
         """One label a node on the grid of the T2; of two that overlap the later one."""

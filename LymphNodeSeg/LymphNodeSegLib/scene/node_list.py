@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from ..images.image import Image
-from ..nodes.node import Node, NodeMask
+from ..nodes.node import Node, NodeMask, Point
 from .measuring import Measuring
 from .result import FOUND_ATTRIBUTE, ResultNodes
 from .segmentation import dress, segment_name
@@ -140,6 +140,18 @@ class NodeList:
         """One label a node on the grid of the T2, as `nodes` has them; of two that overlap the later one."""
         return self._measuring.label_map(self.nodes())
 
+    def at(self, point_ras_mm: Point) -> Optional[Row]:
+        """The row of the node that holds a point."""
+        return self.row(self._measuring.segment_at(point_ras_mm) or "")
+
+    def grow(self, point_ras_mm: Point) -> Optional[NodeMask]:
+        """What the images show at a point; see `nodes.grow`."""
+        return self._measuring.grow(point_ras_mm)
+
+    def mask(self, segment_id: str) -> Optional[NodeMask]:
+        """The voxels of a segment; None if it has none."""
+        return self._current.get(segment_id)
+
     def row(self, segment_id: str) -> Optional[Row]:
         """The row of a segment."""
         return next((row for row in self.rows if row.segment_id == segment_id), None)
@@ -226,13 +238,9 @@ class NodeList:
     def _dress(self) -> None:
         """Keep names and colors right; nothing is written that is right already."""
         for row in self.rows:
-            if row.waiting:
-                continue
-            segment = self._segment(row.segment_id)
-            name = segment_name(row.id, row.side, row.station)
-            if segment.GetName() != name:
-                segment.SetName(name)
-            dress(segment, row.node.size_class if row.node else "")
+            if not row.waiting:
+                name = segment_name(row.id, row.side, row.station)
+                dress(self._segment(row.segment_id), name, row.node.size_class if row.node else "")
 
     def _fill_table(self) -> None:
         if self.result.table is not None and not self._waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +44,12 @@ def set_foreground_opacity(scene: slicer.vtkMRMLScene, opacity: float) -> None:
     """Fade the foreground of every slice view, 0 (gone) to 1."""
     for node in _nodes(scene, "vtkMRMLSliceCompositeNode"):
         node.SetForegroundOpacity(opacity)
+
+
+def jump_to(scene: slicer.vtkMRMLScene, ras_mm: Sequence[float]) -> None:
+    """Center every slice view on a point."""
+    for node in _nodes(scene, "vtkMRMLSliceNode"):
+        node.JumpSliceByCentering(*ras_mm)
 
 
 def add_slice_views(scene: slicer.vtkMRMLScene, t2: slicer.vtkMRMLVolumeNode) -> None:
