@@ -17,11 +17,13 @@ REACH_MM = 20.0
 FAINT_PROBABILITY = 0.1
 """From here on the network's own map shows the shape; below it the images do."""
 
+LEAST_STEP = 1.0
+"""How much less alike the voxels around a node are than its own rim, in the same units, at least."""
+
 _AROUND_POINT_MM = 2.5
-_SEED_MM = 1.5
-_LEVELS = 24
-_LARGER = 1.0 / 9.0
-FARTHEST = 10.0
+_SEED_MM = 2.0
+_LEVELS = 30
+FARTHEST = 15.0
 """Unlikeness at which a voxel surely is something else, in units of what differs in the node by chance."""
 
 
@@ -142,9 +144,9 @@ def _alike(images: list[np.ndarray], around: _Around, free: np.ndarray) -> Optio
             if np.count_nonzero(mask) * around.geometry.voxel_volume_mm3 < MINIMUM_VOLUME_MM3:
                 continue
             break  # it has run out of reach, and higher levels do so too
-        score = _standing_out(mask, unlike, free, across) * _compactness(mask, around)
-        score *= np.count_nonzero(mask) ** _LARGER  # a part of a node may stand out too
-        if score > best_score:
+        step = _standing_out(mask, unlike, free, across)
+        score = step * _compactness(mask, around)
+        if step >= LEAST_STEP and score > best_score:
             best, best_score = mask, score
     return best
 

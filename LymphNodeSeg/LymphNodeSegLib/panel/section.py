@@ -8,10 +8,12 @@ go of observers and timers; ``show`` may follow it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
 import slicer
+
+from .nodes_model import NodesModel
 
 if TYPE_CHECKING:
     from ..scene.result import ResultNodes
@@ -26,11 +28,13 @@ class Services:
         load_ui: Loads a file of ``Resources/UI`` by its name.
         parameters: The panel's state in the scene.
         tell: Shows the user one line, below the Apply button.
+        nodes: The nodes of the shown result, and which of them are chosen.
     """
 
     load_ui: Callable[[str], Any]
     parameters: Callable[[], LymphNodeSegParameterNode]
     tell: Callable[[str], None]
+    nodes: NodesModel = field(default_factory=NodesModel)
 
 
 class Section(Protocol):

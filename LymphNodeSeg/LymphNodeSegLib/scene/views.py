@@ -40,10 +40,12 @@ def set_layers(scene: slicer.vtkMRMLScene, background: str, foreground: str, opa
         node.SetForegroundOpacity(opacity)
 
 
-def set_foreground_opacity(scene: slicer.vtkMRMLScene, opacity: float) -> None:
-    """Fade the foreground of every slice view, 0 (gone) to 1."""
-    for node in _nodes(scene, "vtkMRMLSliceCompositeNode"):
-        node.SetForegroundOpacity(opacity)
+def foreground(scene: slicer.vtkMRMLScene) -> tuple[str, float]:
+    """Node id and opacity of what lies in the foreground of the slice views; "" for nothing."""
+    nodes = _nodes(scene, "vtkMRMLSliceCompositeNode")
+    if not nodes:
+        return "", 0.0
+    return nodes[0].GetForegroundVolumeID() or "", float(nodes[0].GetForegroundOpacity())
 
 
 def jump_to(scene: slicer.vtkMRMLScene, ras_mm: Sequence[float]) -> None:

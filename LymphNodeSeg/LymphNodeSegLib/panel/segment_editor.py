@@ -1,0 +1,84 @@
+"""Slicer's Segment Editor as a part of the panel."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+import slicer
+
+from ..scene.result import ResultNodes
+
+# What one needs to correct the outline of a node, in the order in which one needs it.
+EFFECTS = ("Paint", "Erase", "Draw", "Scissors", "Smoothing", "Margin", "Islands", "Logical operators")
+_NODE_TAG = "LymphNodeSeg"
+_UNDO_STATES = 20
+
+
+class SegmentEditor:
+    """Wraps ``qMRMLSegmentEditorWidget``, with an editor node of the panel's own.
+
+    Args:
+        layout: Where the widget goes.
+        on_segment: Called with the segment that the user has chosen in the editor.
+    """
+
+    def __init__(self, layout: Any, on_segment: Callable[[str], None]) -> None:
+        self._widget = slicer.qMRMLSegmentEditorWidget()
+        widget = self._widget
+        widget.setMaximumNumberOfUndoStates(_UNDO_STATES)
+        widget.setSegmentationNodeSelectorVisible(False)
+        widget.setSourceVolumeNodeSelectorVisible(False)
+        widget.setSwitchToSegmentationsButtonVisible(False)
+        widget.setEffectNameOrder(list(EFFECTS))
+        widget.unorderedEffectsVisible = False
+        widget.setAutoShowSourceVolumeNode(False)
+        widget.connect("currentSegmentIDChanged(QString)", on_segment)
+        layout.addWidget(widget)
+
+    def show(self, result: Optional[ResultNodes]) -> None:
+        """Edit the segmentation of a result on its T2; None: nothing."""
+        widget = self._widget
+        if result is None:
+            widget.setActiveEffect(None)
+            widget.removeViewObservations()
+            widget.uninstallKeyboardShortcuts()
+            widget.setSegmentationNode(None)
+            return
+        widget.setMRMLSegmentEditorNode(_editor_node())
+        widget.setMRMLScene(slicer.mrmlScene)
+        widget.setSegmentationNode(result.segmentation)
+        widget.setSourceVolumeNode(result.t2)
+        widget.setupViewObservations()
+        widget.installKeyboardShortcuts()
+
+    def choose(self, segment_id: str) -> None:
+        """Edit a segment."""
+        self._widget.setCurrentSegmentID(segment_id)
+
+    def pause(self) -> None:
+        """Put the tool away, so that a click in a view does not paint."""
+        self._widget.setActiveEffect(None)
+
+    def save_state(self) -> None:
+        """Let undo lead back to here."""
+        self._widget.saveStateForUndo()
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self._widget.undo()
+
+    def redo(self) -> None:
+        """Make it again."""
+        self._widget.redo()
+
+
+def _editor_node() -> slicer.vtkMRMLSegmentEditorNode:
+    """The scene's node for the state of this editor; Slicer's module Segment Editor has its own."""
+    node = slicer.mrmlScene.GetSingletonNode(_NODE_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+        node.UnRegister(None)
+        node.SetSingletonTag(_NODE_TAG)
+        node.SetSaveWithScene(False)
+        node = slicer.mrmlScene.AddNode(node)
+    return node
