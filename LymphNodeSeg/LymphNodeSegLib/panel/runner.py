@@ -13,6 +13,7 @@ from typing import Callable, Optional
 import slicer
 from slicer.i18n import tr as _
 
+from ..scene.rerun import remove_superseded
 from ..scene.result import ResultData, ResultNodes, result_steps
 from ..scene.run_facts import RunFacts, set_facts
 from ..worker_files import Request, WorkerResult, read_result, write_request_steps
@@ -156,6 +157,8 @@ class Runner:
         )
         result: ResultNodes = yield from result_steps(scene, scene.GetNodeByID(run.order.t2_id), data)
         set_facts(result.segmentation, _facts(run.order.request, found))
+        yield
+        remove_superseded(scene, result)
         return result
 
     def _taken_in(self, result: Optional[ResultNodes], error: Optional[Exception]) -> None:

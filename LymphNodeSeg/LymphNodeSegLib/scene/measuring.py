@@ -21,7 +21,7 @@ from .volumes import image_from_volume, volume_geometry
 if TYPE_CHECKING:
     import slicer
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Nodes measured in one go: more would be felt."""
 
 _SAME_GRID_MM = 0.01

@@ -30,7 +30,7 @@ REFERENCES = {
 }
 """Of the segmentation to the other nodes of its result, so that a saved scene brings them back together."""
 
-_MADE = ("segmentation", "dwi", "adc", "probability", "table")
+_MADE = ("segmentation", "dwi", "adc", "probability", "table", "dwi_before")
 
 
 @dataclass(frozen=True)
@@ -168,10 +168,11 @@ def results_in(scene: slicer.vtkMRMLScene) -> list[ResultNodes]:
 
 
 def remove_result(scene: slicer.vtkMRMLScene, result: ResultNodes) -> None:
-    """Take a result out of a scene; its T2 stays."""
+    """Take a result out of a scene; its T2 stays, and so does a DWI that was in the scene before."""
     for name in _MADE:
         node = getattr(result, name)
-        if node is not None:
+        own = name != "dwi_before" or (node is not None and node.GetAttribute(ROLE_ATTRIBUTE))
+        if node is not None and own:
             _remove(scene, node)
 
 

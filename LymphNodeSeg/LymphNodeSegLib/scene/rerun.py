@@ -1,0 +1,42 @@
+"""What becomes of earlier results when the same T2 is run once more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .node_list import is_corrected
+from .result import ResultNodes, remove_result, results_in
+
+if TYPE_CHECKING:
+    import slicer
+
+
+def remove_superseded(scene: slicer.vtkMRMLScene, result: ResultNodes) -> int:
+    """Take earlier results of the same T2 out of a scene, but for those that hold a reader's work.
+
+    Where none is kept, the new result takes over the names of the removed one.
+
+    Args:
+        scene: The scene.
+        result: The new result.
+
+    Returns:
+        How many earlier results were kept, because they were edited, reviewed or given sides or stations.
+    """
+    earlier = [
+        other
+        for other in results_in(scene)
+        if other.t2 is result.t2 and other.segmentation is not result.segmentation
+    ]
+    kept = 0
+    for other in earlier:
+        if is_corrected(other):
+            kept += 1
+            continue
+        names = {name: node.GetName() for name, node in vars(other).items() if hasattr(node, "GetName")}
+        remove_result(scene, other)
+        for name in set(names) - {"t2", "dwi_before"}:
+            node = getattr(result, name)
+            if node is not None:
+                node.SetName(names[name])
+    return kept
