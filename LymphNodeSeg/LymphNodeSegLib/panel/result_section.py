@@ -57,7 +57,8 @@ class ResultSection:
         facts = facts_of(self._result.segmentation) if self._result else None
         rows = self._model.rows()
         classes = [row.node.size_class if row.node else "" for row in rows]
-        self._ui.summaryLabel.setText(texts.summary(facts, classes) if facts else "")
+        measured = not any(row.waiting for row in rows)
+        self._ui.summaryLabel.setText(texts.summary(facts, classes) if facts and measured else "")
         lines = registration_lines(facts.verdict) if facts else []
         self._ui.registrationLabel.setText("\n".join(lines))
         parts = region_lines(facts.verdict) if facts else []

@@ -10,6 +10,8 @@ from ..scene.result import ResultNodes
 
 # What one needs to correct the outline of a node, in the order in which one needs it.
 EFFECTS = ("Paint", "Erase", "Draw", "Scissors", "Smoothing", "Margin", "Islands", "Logical operators")
+# Parts of the widget that the panel has already: the list of segments, undo and redo.
+_DOUBLES = ("SegmentsTableResizableFrame", "UndoRedoGroupBox")
 _NODE_TAG = "LymphNodeSeg"
 _UNDO_STATES = 20
 
@@ -32,6 +34,8 @@ class SegmentEditor:
         widget.setEffectNameOrder(list(EFFECTS))
         widget.unorderedEffectsVisible = False
         widget.setAutoShowSourceVolumeNode(False)
+        for name in _DOUBLES:
+            slicer.util.findChild(widget, name).setVisible(False)
         widget.connect("currentSegmentIDChanged(QString)", on_segment)
         layout.addWidget(widget)
 
