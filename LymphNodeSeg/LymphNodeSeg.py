@@ -71,10 +71,13 @@ class LymphNodeSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         return slicer.util.loadUI(self.resourcePath("UI/" + name))
 
     def cleanup(self):
+        from LymphNodeSegLib.panel.export_process import ExportProcess
+
         self.removeObservers()
         if self.panel is not None:
             self.panel.runner.close()
             self.panel.close()
+        ExportProcess.cancel_all()
 
     def enter(self):
         self.panel.open()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import types
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import pydicom
 import pytest
 from LymphNodeSegLib.nodes.measure import measure_nodes
 from LymphNodeSegLib.registration.result import Verdict
-from LymphNodeSegLib.scene.node_list import NodeList
 from LymphNodeSegLib.scene.result import ResultData, add_result
 from LymphNodeSegLib.scene.run_facts import RunFacts, set_facts
 from LymphNodeSegLib.scene.segments import write_mask
@@ -84,6 +84,7 @@ def database(standins, series, monkeypatch) -> Database:
 
 @pytest.fixture
 def section(application, standins, scene, database, result, tmp_path):
+    from LymphNodeSegLib.panel.export_process import ExportProcess
     from LymphNodeSegLib.panel.export_section import ExportSection
     from LymphNodeSegLib.panel.section import Services
     from LymphNodeSegLib.resources import resource_path
@@ -98,6 +99,7 @@ def section(application, standins, scene, database, result, tmp_path):
     made._ui.folderPathLineEdit.setText(str(tmp_path / "results"))
     yield made
     made.close()
+    ExportProcess.cancel_all()
 
 
 def export(section, until, kinds: set[str]) -> str:
@@ -123,7 +125,7 @@ def test_the_chosen_files_come_into_the_folder_and_are_linked(section, until, tm
 
 
 def test_an_edited_node_is_exported_as_edited(section, until, result, tmp_path):
-    listed = NodeList(result)
+    listed = section._model.nodes
     row = listed.rows[0]
     listed.set_station([row.segment_id], "obturator")
     listed.set_side([row.segment_id], "right")
@@ -235,6 +237,26 @@ def test_cancel_leaves_nothing(section, tmp_path):
     assert section._process is None
     assert "Cancelled" in section._ui.exportLabel.text()
     assert names_in(tmp_path / "results") == set()
+
+
+def test_leaving_the_module_does_not_end_it_but_leaving_slicer_does(
+    section, until, result, tmp_path, monkeypatch
+):
+    from LymphNodeSegLib.panel.export_process import ExportProcess
+
+    section._ui.exportButton.click()
+    section.close()
+    assert section._process is not None
+    until(lambda: section._process is None)
+    assert "rtstruct.dcm" in names_in(tmp_path / "results")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    section.show(result)
+    section._ui.folderPathLineEdit.setText(str(tmp_path / "others"))
+    section._ui.exportButton.click()
+    ExportProcess.cancel_all()
+    assert section._process is None
+    assert not list(tmp_path.glob("lymphnodeseg-*"))
+    assert names_in(tmp_path / "others") == set()
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(section, until, tmp_path):

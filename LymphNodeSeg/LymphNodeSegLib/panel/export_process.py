@@ -61,6 +61,12 @@ class ExportProcess:
             self._process.kill()
             self._end(_("Cancelled: nothing was written."))
 
+    @classmethod
+    def cancel_all(cls) -> None:
+        """End all that are on: Slicer closes."""
+        for process in list(cls._alive):
+            process.cancel()
+
     def _on_error(self, error: object) -> None:
         # A process that crashes also finishes; one that could not be started does not.
         if error == qt.QProcess.FailedToStart:

@@ -23,7 +23,6 @@ from ..export_job import (
     job_of,
 )
 from ..scene.dicom_files import dicom_files
-from ..scene.node_list import NodeList
 from ..scene.result import ResultNodes
 from ..scene.run_facts import facts_of
 from .dicom_database import copy_into_database, file_of_instance, require_database
@@ -37,6 +36,7 @@ class ExportSection:
 
     def __init__(self, container: Any, services: Services) -> None:
         self._ui = fill(container, services, "ExportSection.ui")
+        self._model = services.nodes
         self._boxes = {
             RTSTRUCT: self._ui.rtstructCheckBox,
             SEG: self._ui.segCheckBox,
@@ -44,7 +44,6 @@ class ExportSection:
             TABLE: self._ui.tableCheckBox,
             REPORT: self._ui.reportCheckBox,
         }
-        self._result: Optional[ResultNodes] = None
         self._files: tuple[Path, ...] = ()
         self._process: Optional[ExportProcess] = None
         self._target: Optional[Path] = None
@@ -53,8 +52,8 @@ class ExportSection:
 
     def show(self, result: Optional[ResultNodes]) -> None:
         """See `section.Section`."""
-        self.close()
-        self._result, self._files, problem = result, (), ""
+        self._model.show(result)
+        self._files, problem = (), ""
         if result is not None:
             try:
                 self._files = dicom_files(result.t2, file_of_instance)
@@ -63,12 +62,11 @@ class ExportSection:
         for box in (*(self._boxes[kind] for kind in DICOM_KINDS), self._ui.databaseCheckBox):
             box.setEnabled(bool(self._files))
         self._boxes[REPORT].setEnabled(result is not None and facts_of(result.segmentation) is not None)
-        self._ui.exportLabel.setText(problem)
+        if self._process is None:
+            self._ui.exportLabel.setText(problem)
 
     def close(self) -> None:
-        """See `section.Section`."""
-        if self._process is not None:
-            self._process.cancel()
+        """See `section.Section`; what is being written goes on."""
 
     def _on_export(self, *_args: object) -> None:
         if self._process is not None:
@@ -88,8 +86,9 @@ class ExportSection:
         Returns:
             What stands in the way; empty if nothing does.
         """
-        if self._result is None:
-            return _("There is nothing to export: press Apply first.")
+        nodes = self._model.nodes
+        if nodes is None:
+            return self._model.problem or _("There is nothing to export: press Apply first.")
         kinds = [kind for kind, box in self._boxes.items() if box.isEnabled() and box.isChecked()]
         folder = self._ui.folderPathLineEdit.currentPath.strip()
         wanted = bool(self._ui.databaseCheckBox.isEnabled() and self._ui.databaseCheckBox.isChecked())
@@ -107,7 +106,8 @@ class ExportSection:
                 return problem
         if self._into_database:
             require_database()
-        job = job_of(NodeList(self._result), kinds, self._files)
+        nodes.refresh()
+        job = job_of(nodes, kinds, self._files)
         self._process = ExportProcess(self._on_end)
         self._process.start(job)
         self._ui.exportButton.setText(_("Cancel"))
