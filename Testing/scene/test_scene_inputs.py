@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry, Image
-from LymphNodeSegLib.scene.inputs import examine, propose, role_of_name
+from LymphNodeSegLib.scene.candidates import role_of_name
+from LymphNodeSegLib.scene.inputs import examine, propose
 from LymphNodeSegLib.scene.volumes import add_volume, fill_volume, vtk_matrix
 
 
@@ -74,7 +75,7 @@ def test_volume_without_voxels(scene, pair):
 
 def test_proposal_by_name(scene, pair):
     rng = np.random.default_rng(4)
-    other = Image(rng.uniform(size=(4, 5, 6)), Geometry((6, 5, 4)))
+    other = Image(rng.uniform(size=(4, 5, 6)), Geometry((6, 5, 4), (5.0, 5.0, 40.0)))
     named(scene, other, "ep2d_diff_b50")
     adc = named(scene, other, "ep2d_diff_ADC")
     add_volume(scene, other, "DWI registered b1400", "DWI")  # a result, not an input

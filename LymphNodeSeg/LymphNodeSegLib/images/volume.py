@@ -46,7 +46,7 @@ def load_series(
     array = _voxels(volume.stack.slices, progress or Silent())
     if series.role == ADC:
         array = in_um2_s(array)
-    image = Image(array, geometry, _acquisition(series, volume))
+    image = Image(array, geometry, acquisition_of(series, volume))
     check_image(image, f"The series '{series.description}'")
     return image
 
@@ -119,7 +119,8 @@ def _rescaling(slices: Sequence[Slice]) -> Any:
     return lambda piece: (piece.slope, piece.intercept)
 
 
-def _acquisition(series: Series, volume: Volume) -> Acquisition:
+def acquisition_of(series: Series, volume: Volume) -> Acquisition:
+    """What is known of how a volume of a series was acquired."""
     first = volume.stack.slices[0][0]
     files = tuple(place[0].file.path for place in volume.stack.slices)
     return Acquisition(

@@ -130,12 +130,17 @@ def image_from_volume(node: slicer.vtkMRMLVolumeNode, role: str = "") -> Image:
     return Image(array, volume_geometry(node), Acquisition(role=role, description=name))
 
 
-def volume_geometry(node: slicer.vtkMRMLVolumeNode, in_world: bool = True) -> Geometry:
+def volume_geometry(
+    node: slicer.vtkMRMLVolumeNode,
+    in_world: bool = True,
+    placed_as: Optional[slicer.vtkMRMLVolumeNode] = None,
+) -> Geometry:
     """Where a volume node's voxels lie.
 
     Args:
         node: The volume.
         in_world: With its parent transform applied; otherwise below it.
+        placed_as: Another volume, whose parent transform is applied instead.
 
     Raises:
         InputError: the parent transform bends or shears the volume, or flattens it.
@@ -145,7 +150,7 @@ def volume_geometry(node: slicer.vtkMRMLVolumeNode, in_world: bool = True) -> Ge
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     ijk_to_ras = array_of_matrix(matrix)
-    transform = node.GetParentTransformNode()
+    transform = (placed_as or node).GetParentTransformNode()
     if in_world and transform is not None:
         if not transform.IsTransformToWorldLinear():
             raise InputError(
