@@ -38,9 +38,15 @@ def standins() -> Any:
 
 
 @pytest.fixture(scope="session")
-def application(standins: Any) -> Any:
-    from PySide6 import QtWidgets
+def application(standins: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from PySide6 import QtCore, QtWidgets
 
+    # The user's own settings are left alone.
+    QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
+    scope, folder = QtCore.QSettings.Scope.UserScope, str(tmp_path_factory.mktemp("settings"))
+    QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, scope, folder)
+    QtCore.QCoreApplication.setOrganizationName("LymphNodeSeg")
+    QtCore.QCoreApplication.setApplicationName("Testing")
     return QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
 
 

@@ -66,6 +66,8 @@ class qMRMLTableView(QtWidgets.QTableWidget):
 
 
 class ctkCollapsibleButton(QtWidgets.QGroupBox):
+    contentsCollapsed = QtCore.Signal(bool)
+
     def _get_text(self) -> str:
         return self.title()
 
@@ -77,6 +79,7 @@ class ctkCollapsibleButton(QtWidgets.QGroupBox):
 
     def _set_collapsed(self, collapsed: bool) -> None:
         self._collapsed = collapsed
+        self.contentsCollapsed.emit(collapsed)
         self.setMaximumHeight(24 if collapsed else 16777215)
 
     text = QtCore.Property(str, _get_text, _set_text)
@@ -85,6 +88,11 @@ class ctkCollapsibleButton(QtWidgets.QGroupBox):
 
 class ctkPathLineEdit(QtWidgets.QLineEdit):
     currentPath = QtCore.Property(str, QtWidgets.QLineEdit.text, QtWidgets.QLineEdit.setText)
+    currentPathChanged = QtCore.Signal(str)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.textChanged.connect(self.currentPathChanged.emit)
 
     def addCurrentPathToHistory(self) -> None:
         pass

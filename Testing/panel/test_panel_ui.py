@@ -15,9 +15,11 @@ each_file = pytest.mark.parametrize("path", UI_FILES, ids=lambda path: path.stem
 
 
 def source_of(path: Path) -> str:
-    """The code that uses a .ui file: LymphNodeSeg.ui belongs to widget.py, XSection.ui to x_section.py."""
-    name = "widget" if path.stem == "LymphNodeSeg" else path.stem.replace("Section", "_section").lower()
-    return (PANEL / f"{name}.py").read_text(encoding="utf-8")
+    """The code that uses a .ui file: XSection.ui belongs to x_section.py."""
+    names = [path.stem.replace("Section", "_section").lower()]
+    if path.stem == "LymphNodeSeg":
+        names = ["widget", "input_controls", "model_controls"]
+    return "".join((PANEL / f"{name}.py").read_text(encoding="utf-8") for name in names)
 
 
 @each_file
@@ -53,8 +55,9 @@ def test_parameter_names_are_those_of_the_parameter_node(ui_widget, standins):
 
     widgets = vars(standins.child_widgets(ui_widget)).values()
     names = [name for name in (widget.property("SlicerParameterName") for widget in widgets) if name]
-    results = {"segmentation"}  # written by a run, chosen by nobody
-    assert sorted(names) == sorted(set(LymphNodeSegParameterNode.allParameters) - results)
+    # Written by a run; filled with what the nodes and files are found to hold.
+    not_connected = {"segmentation", "bValue", "model"}
+    assert sorted(names) == sorted(set(LymphNodeSegParameterNode.allParameters) - not_connected)
 
 
 @each_file
@@ -78,15 +81,18 @@ def test_custom_widgets_are_declared(path):
     assert custom == {e.findtext("class") for e in tree.iter("customwidget")}
 
 
-def test_only_plain_volumes_can_be_chosen():
+def test_only_volumes_can_be_chosen():
     """Label maps and color volumes derive from scalar volumes."""
     tree = ElementTree.parse(resource_path("UI/LymphNodeSeg.ui"))
     selectors = [e for e in tree.iter("widget") if e.get("class") == "qMRMLNodeComboBox"]
     assert len(selectors) == 3
     for selector in selectors:
-        values = {p.get("name"): "".join(p.itertext()).strip() for p in selector.findall("property")}
-        assert values["showChildNodeTypes"] == "false"
-        assert values["noneEnabled"] == "true"
+        values = {p.get("name"): "".join(p.itertext()).split() for p in selector.findall("property")}
+        assert values["showChildNodeTypes"] == ["false"]
+        assert values["noneEnabled"] == ["true"]
+        several = {"vtkMRMLDiffusionWeightedVolumeNode", "vtkMRMLMultiVolumeNode", "vtkMRMLSequenceNode"}
+        allowed = {"vtkMRMLScalarVolumeNode"} | (several if selector.get("name") == "dwiSelector" else set())
+        assert set(values["nodeTypes"]) == allowed
 
 
 def test_every_control_is_reached_by_a_key_of_its_own():

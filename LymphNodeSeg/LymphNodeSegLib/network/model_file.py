@@ -93,6 +93,25 @@ def listed_models(folder: Optional[Path] = None) -> list[ModelEntry]:
         ) from None
 
 
+def read_card(path: Path) -> dict[str, Any]:
+    """What a model file says of itself. Imports no torch, and runs nothing of the file.
+
+    Raises:
+        InputError: it is no model file.
+    """
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as parts:
+            name = next(name for name in parts.namelist() if name.endswith(f"/extra/{CARD_FILE}"))
+            card = json.loads(parts.read(name))
+    except (OSError, ValueError, StopIteration, zipfile.BadZipFile):
+        raise InputError(f"'{path.name}' is no model file of LymphNodeSeg.") from None
+    if not isinstance(card, dict):
+        raise InputError(f"'{path.name}' has no readable card.")
+    return card
+
+
 def load_model(name_or_path: str = "", trust_unlisted: bool = False, folder: Optional[Path] = None) -> Model:
     """Load a model by its name in the list, or from a file.
 

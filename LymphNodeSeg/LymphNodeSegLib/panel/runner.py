@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import slicer
 from slicer.i18n import tr as _
@@ -29,12 +29,12 @@ class Order:
     Attributes:
         request: The images and the settings.
         t2_id: The T2's node.
-        dwi_before: Gives the node of the DWI as it was acquired; None where the user has removed it.
+        dwi_id: The DWI's node; empty where it holds several b-values, of which one is put into the scene.
     """
 
     request: Request
     t2_id: str
-    dwi_before: Callable[[], Optional[slicer.vtkMRMLScalarVolumeNode]]
+    dwi_id: str
 
 
 @dataclass
@@ -146,17 +146,20 @@ class Runner:
     def _take_in(self, run: _Run) -> Generator[None, None, ResultNodes]:
         """Put what was found into the scene; nothing of it stays if the T2 goes meanwhile."""
         found = read_result(run.folder)
-        scene = slicer.mrmlScene
+        scene, request = slicer.mrmlScene, run.order.request
+        before: Any = request.dwi_series[request.chosen]
+        if run.order.dwi_id:
+            before = scene.GetNodeByID(run.order.dwi_id)
         data = ResultData(
             labels=found.labels,
             nodes=found.nodes,
             dwi=found.dwi,
             adc=found.adc,
             probability=found.probability,
-            dwi_before=run.order.dwi_before(),
+            dwi_before=before,
         )
         result: ResultNodes = yield from result_steps(scene, scene.GetNodeByID(run.order.t2_id), data)
-        set_facts(result.segmentation, _facts(run.order.request, found))
+        set_facts(result.segmentation, _facts(request, found))
         yield
         remove_superseded(scene, result)
         return result

@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
-from .. import NOTICE
 from ..colors import SIZE_CLASS_COLORS
-from ..errors import InputError
-from ..network.model_file import listed_models
 
 if TYPE_CHECKING:
     from ..scene.run_facts import RunFacts
     from .run_state import RunState
 
 
-def notice() -> str:
-    """What is always visible: research use, and what the network's weights are worth."""
-    try:
-        models = listed_models()
-    except InputError as error:
-        return f"{NOTICE}\n{error}"
-    return "\n".join([NOTICE, *(model.notice for model in models[:1])])
+DEVICE_NAMES = {
+    "auto": _("Automatic"),
+    "cuda": _("NVIDIA GPU"),
+    "mps": _("Apple GPU"),
+    "cpu": _("Processor"),
+}
+REGISTRATION_NAMES = {
+    "deformable": _("Deformable"),
+    "rigid": _("Rigid"),
+    "none": _("None"),
+}
+
+
+def card_lines(card: Mapping[str, Any]) -> str:
+    """A model's card in a few lines: what it learned from and how well it does."""
+    training, scores = card.get("training", {}), card.get("scores", {})
+    lines = [_("{name}, by {date}").format(name=card.get("name", ""), date=training.get("date", "?"))]
+    lines.append(_("Trained on: {source}").format(source=training.get("source", "?")))
+    sensitivity = scores.get("sensitivity", {}).get(">=10")
+    false_finds = scores.get("false_positives_per_case", {}).get("all")
+    if sensitivity is not None and false_finds is not None:
+        line = _(
+            "On {cases} held-out cases of the same kind: {sensitivity:.0f} % of the nodes of 10 mm and more "
+            "found, {false_finds:.1f} false finds a case"
+        )
+        lines.append(
+            line.format(
+                cases=scores.get("cases", "?"), sensitivity=100.0 * sensitivity, false_finds=false_finds
+            )
+        )
+    return "\n".join(lines)
 
 
 def progress_line(state: RunState) -> str:

@@ -9,32 +9,23 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..errors import InputError
-from ..scene.inputs import Inputs, examine, propose
+from ..scene.inputs import Inputs, b_values_for_run
 from ..scene.result import ResultNodes, result_of
 from ..scene.views import show_images
 from ..worker_files import Request
 from . import texts
 from .correct_section import CorrectSection
-from .dependencies import torch_problem
+from .dependencies import has_torch, torch_problem
+from .dicom_database import file_of_instance
 from .export_section import ExportSection
+from .input_controls import InputControls
+from .model_controls import ModelControls
 from .nodes_section import NodesSection
 from .parameter_node import LymphNodeSegParameterNode, connect, settings_of
 from .result_section import ResultSection
 from .run_state import Outcome, RunState
 from .runner import Order, Runner
 from .section import Section, Services
-
-DEVICE_NAMES = {
-    "auto": _("Automatic"),
-    "cuda": _("NVIDIA GPU"),
-    "mps": _("Apple GPU"),
-    "cpu": _("Processor"),
-}
-REGISTRATION_NAMES = {
-    "deformable": _("Deformable"),
-    "rigid": _("Rigid"),
-    "none": _("None"),
-}
 
 
 class Panel:
@@ -59,7 +50,9 @@ class Panel:
         self._observers: list[tuple[Any, Any]] = []
         self._inputs = Inputs("")
         self._shown: Optional[str] = None
-        self.runner = Runner(self._on_change, self._on_end)
+        self._input_controls = InputControls(ui, self._on_b_value)
+        self._model_controls = ModelControls(ui)
+        self.runner = Runner(self._on_change, self._on_end, self._model_controls.show_devices)
         services = Services(load_ui, lambda: self._parameters or parameter_node(), ui.messageLabel.setText)
         self._sections: list[tuple[Any, Section]] = [
             (container, section(container, services))
@@ -70,8 +63,8 @@ class Panel:
                 (ui.exportCollapsibleButton, ExportSection),
             )
         ]
-        ui.noticeLabel.setText(texts.notice())
         ui.applyButton.clicked.connect(self._on_apply)
+        ui.advancedCollapsibleButton.contentsCollapsed.connect(self._on_advanced)
         ui.messageLabel.setText("")
         self._show_running(False)
 
@@ -80,13 +73,10 @@ class Panel:
         if self._parameters is not None:
             return
         parameters = self._parameters = self._get_parameter_node()
-        proposed = propose(slicer.mrmlScene)
-        for name, role in (("t2", "T2"), ("dwi", "DWI"), ("adc", "ADC")):
-            if getattr(parameters, name) is None and role in proposed:
-                setattr(parameters, name, proposed[role])
+        self._input_controls.propose(parameters)
         self._gui_tag = connect(parameters, self._ui)
-        _name_items(self._ui.deviceComboBox, DEVICE_NAMES)
-        _name_items(self._ui.registrationComboBox, REGISTRATION_NAMES)
+        _name_items(self._ui.registrationComboBox, texts.REGISTRATION_NAMES)
+        self._model_controls.show_devices(self.runner.worker.devices)
         scene = slicer.mrmlScene
         self._observers = [
             (parameters, parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._on_parameters)),
@@ -108,8 +98,8 @@ class Panel:
 
     def _on_parameters(self, caller: object = None, event: object = None) -> None:
         assert self._parameters is not None
-        self._inputs = examine(self._parameters.t2, self._parameters.dwi, self._parameters.adc)
-        self._ui.inputStatusLabel.setText(self._inputs.text)
+        self._inputs = self._input_controls.show(self._parameters)
+        self._model_controls.show(self._parameters)
         self._show_running(self.runner.running)
         segmentation = self._parameters.segmentation
         if self._shown != (segmentation.GetID() if segmentation else ""):
@@ -131,7 +121,7 @@ class Panel:
             self.runner.cancel()
             return
         self._on_parameters()  # voxels and transforms change without the parameter node knowing
-        problem = torch_problem() if self._inputs.usable else self._inputs.text
+        problem = self._problem()
         self._ui.messageLabel.setText(problem)
         if problem:
             return
@@ -140,16 +130,32 @@ class Panel:
         except (InputError, OSError) as error:
             self._ui.messageLabel.setText(str(error))
 
+    def _problem(self) -> str:
+        """What keeps a run from starting, for the user; empty if nothing does."""
+        if not self._inputs.usable:
+            return self._inputs.text
+        return self._model_controls.problem() or torch_problem()
+
     def _start(self) -> None:
         parameters, inputs = self._parameters, self._inputs
         assert parameters is not None
         assert inputs.t2 is not None
-        assert inputs.dwi is not None
-        request = Request(inputs.t2, (inputs.dwi,), 0, inputs.adc, settings_of(parameters))
-        dwi_id = parameters.dwi.GetID()
+        settings = settings_of(parameters, self._model_controls.trusted)
+        series, chosen = b_values_for_run(slicer.mrmlScene, parameters.dwi, inputs, file_of_instance)
+        request = Request(inputs.t2, series, chosen, inputs.adc, settings)
         self._ui.logText.clear()
-        self.runner.start(Order(request, parameters.t2.GetID(), lambda: slicer.mrmlScene.GetNodeByID(dwi_id)))
+        dwi_id = "" if inputs.frames else parameters.dwi.GetID()
+        self.runner.start(Order(request, parameters.t2.GetID(), dwi_id))
         self._show_running(True)
+
+    def _on_b_value(self, key: float) -> None:
+        if self._parameters is not None:
+            self._parameters.bValue = key
+
+    def _on_advanced(self, collapsed: bool) -> None:
+        """The worker knows which devices there are: importing PyTorch into Slicer would take seconds."""
+        if not collapsed and has_torch():
+            self.runner.worker.start()
 
     def _on_change(self, state: RunState, line: str) -> None:
         self._ui.progressBar.setValue(round(100 * state.fraction))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Union
 
 from ..images.image import Image
 from ..nodes.node import Node
@@ -43,7 +43,7 @@ class ResultData:
         dwi: The registered DWI.
         adc: The registered ADC in um2/s, if there is one.
         probability: Calibrated probability of lymph node.
-        dwi_before: The DWI as it was acquired, in the scene.
+        dwi_before: The DWI as it was acquired: its node, or an image that has none yet.
     """
 
     labels: Image
@@ -51,7 +51,7 @@ class ResultData:
     dwi: Image
     adc: Optional[Image] = None
     probability: Optional[Image] = None
-    dwi_before: Optional[slicer.vtkMRMLScalarVolumeNode] = None
+    dwi_before: Union[slicer.vtkMRMLScalarVolumeNode, Image, None] = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,12 @@ def result_steps(
                 node = volumes[key] = new_volume(scene, name, role)
                 added.append(node)
                 yield from volume_steps(node, replace(image, geometry=grid))
+        before = data.dwi_before
+        if isinstance(before, Image):
+            image, before = before, new_volume(scene, "DWI before registration", "DWI")
+            added.append(before)
+            yield from volume_steps(before, image)
+            place(scene, [before], study_of(scene, t2_node))
         labels = replace(data.labels, geometry=grid)
         segmentation = yield from segmentation_steps(scene, labels, data.nodes, t2_node)
         added.append(segmentation)
@@ -131,7 +137,7 @@ def result_steps(
             segmentation,
             **volumes,
             table=table,
-            dwi_before=data.dwi_before,
+            dwi_before=before,
             nodes=tuple(data.nodes),
         )
         _note(result)
