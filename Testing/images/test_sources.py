@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,43 @@ for _ in range(2):
     assert list(temporary.iterdir()) == []
 
 
+def test_folders_in_an_archive_may_hold_files_of_the_same_name(maker: Any, tmp_path: Path) -> None:
+    t2, dwi = maker.pair()
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        for count, path in enumerate(sorted(maker.folder.iterdir())):
+            archive.write(path, f"a/b/{count}/IM0")
+    study = load_study(tmp_path / "study.zip")
+    assert np.array_equal(study.t2.array, t2)
+    assert np.array_equal(study.dwi.array, dwi)
+
+
+def claims(path: Path, name: str, flags: int = 0, size: int = 0) -> None:
+    """Write an archive whose directory says something else than what it holds."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, b"\0" * 1_000_000)
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\1\2")
+    content[8] |= flags
+    content[directory + 10] |= flags
+    if size:
+        content[directory + 24 : directory + 28] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("flags", "size", "reason"), [(1, 0, "encrypted"), (0, 4_000_000_000, "a trap")])
+def test_traps_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int, size: int, reason: str
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    claims(tmp_path / "study.zip", "study/IM0", flags, size)
+    with pytest.raises(InputError, match=reason) as caught:
+        scan_study(tmp_path / "study.zip")
+    assert "\n" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["study.zip", "tmp"]
+
+
 @pytest.mark.parametrize("kind", ["damaged", "empty", "text"])
 def test_bad_archives(maker: Any, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "study.zip"
@@ -107,6 +145,21 @@ def test_bad_archives(maker: Any, tmp_path: Path, kind: str) -> None:
     with pytest.raises(InputError) as caught:
         scan_study(path)
     assert "\n" not in str(caught.value)
+
+
+def test_files_that_a_dicomdir_misses_are_said(maker: Any, tmp_path: Path) -> None:
+    maker.pair()
+    files = FileSet()
+    for path in maker.folder.iterdir():
+        files.add(path)
+    files.write(tmp_path / "disc")
+    next(
+        path for path in (tmp_path / "disc").rglob("*") if path.is_file() and path.name != "DICOMDIR"
+    ).unlink()
+    watcher = Watcher()
+    series = scan_study(tmp_path / "disc" / "DICOMDIR", watcher)
+    assert watcher.messages == ["1 of the 12 files of the DICOMDIR are missing."]
+    assert sum(one.files for one in series) == 11
 
 
 @pytest.mark.parametrize("lower_case", [False, True])

@@ -149,6 +149,9 @@ def test_contours_are_planar_polygons_with_numbers_of_16_characters(grid: str, t
         ("ISO_IR 144", "Люксембург^Роза"),
         ("ISO_IR 192", "王^小東"),
         (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+        (["ISO 2022 IR 13", "ISO 2022 IR 87"], "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう"),
+        ("GB18030", "Wang^XiaoDong=王^小东"),
         (None, "Plain^Name"),
     ],
 )

@@ -195,7 +195,7 @@ def best_dwi(series: Sequence[Series]) -> Series:
 
 
 def series_as_dict(series: Sequence[Series], choice: Optional[Choice]) -> dict[str, Any]:
-    """What ``lymphnodeseg series --json`` prints; "chosen" is None where nothing can be chosen."""
+    """What ``lymphnodeseg series --json`` prints; in "chosen" all are None where nothing can be chosen."""
     return {
         "series": [
             {
@@ -209,12 +209,10 @@ def series_as_dict(series: Sequence[Series], choice: Optional[Choice]) -> dict[s
             }
             for one in series
         ],
-        "chosen": None
-        if choice is None
-        else {
-            "t2": choice.t2.uid,
-            "dwi": choice.dwi.uid,
-            "b_value": choice.b_value_s_mm2,
-            "adc": choice.adc.uid if choice.adc else None,
+        "chosen": {
+            "t2": choice.t2.uid if choice else None,
+            "dwi": choice.dwi.uid if choice else None,
+            "b_value": choice.b_value_s_mm2 if choice else None,
+            "adc": choice.adc.uid if choice and choice.adc else None,
         },
     }

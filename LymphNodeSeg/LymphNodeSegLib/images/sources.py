@@ -15,6 +15,8 @@ from ..errors import InputError
 from ..progress import Progress
 
 WANTED = "give the folder, the DICOMDIR or the .zip of a DICOM study"
+# Images shrink to a third or, where they are mostly empty, to a twentieth; a trap to a thousandth.
+MOST_UNPACKED, MOST_PACKING = 1e9, 200
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 # The unpacked archive that was read last. Its files are needed for as long as results refer to them; it
 # goes when another archive is read, and in any case when the process ends.
@@ -40,7 +42,7 @@ def files_of(source: Path, progress: Progress) -> list[Path]:
     if not source.exists():
         raise InputError(f"'{source}' does not exist: {WANTED}.")
     if source.name.upper().startswith("DICOMDIR"):
-        return _in_directory_file(source)
+        return _in_directory_file(source, progress)
     if zipfile.is_zipfile(source):
         return _in_archive(source, progress)
     raise InputError(f"'{source}' is a file: {WANTED}.")
@@ -54,7 +56,7 @@ def _in_folder(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
-def _in_directory_file(path: Path) -> list[Path]:
+def _in_directory_file(path: Path, progress: Progress) -> list[Path]:
     """The files that a DICOMDIR refers to; its names are in capitals, those on disk may not be."""
     import pydicom
 
@@ -64,10 +66,13 @@ def _in_directory_file(path: Path) -> list[Path]:
     except Exception as reason:  # pydicom raises nearly anything on a broken file.
         raise InputError(f"The DICOMDIR '{path}' cannot be read: give its folder instead.") from reason
     on_disk = {_key(file.relative_to(path.parent).parts): file for file in _in_folder(path.parent)}
-    found = sorted({on_disk[_key(parts)] for parts in named if _key(parts) in on_disk})
+    keys = {_key(parts) for parts in named}
+    found = sorted(on_disk[key] for key in keys if key in on_disk)
+    if found and len(found) < len(keys):
+        progress.message(f"{len(keys) - len(found)} of the {len(keys)} files of the DICOMDIR are missing.")
     if not found:
         raise InputError(
-            f"None of the {len(named)} files that the DICOMDIR '{path}' names is there: "
+            f"None of the {len(keys)} files that the DICOMDIR '{path}' names is there: "
             "copy the whole disc, and give its folder."
         )
     return found
@@ -107,6 +112,12 @@ def _unpack(path: Path, target: Path, progress: Progress) -> list[Path]:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not _is_passed_over(member)]
             size = sum(member.file_size for member in members)
+            packed_size = sum(member.compress_size for member in members)
+            if size > MOST_UNPACKED and size > MOST_PACKING * packed_size:
+                raise InputError(
+                    f"'{path}' claims to hold {size / 1e9:.1f} GB, far more than images can be packed to: "
+                    f"this looks like a trap; {WANTED}."
+                )
             if size > shutil.disk_usage(target).free:
                 raise InputError(f"'{path}' unpacks to {size / 1e9:.1f} GB, more than the disk has room for.")
             for count, member in enumerate(members):

@@ -89,7 +89,9 @@ def _problem_of_headers(slices: Sequence[Slice]) -> Optional[str]:
         if len(defects) == len(slices):
             return defect
         return (
-            f"{len(defects)} of its {len(slices)} images cannot be used ('{piece.file.path.name}': {defect})"
+            # By number: some scanners name files by the patient, and this goes into the report.
+            f"{len(defects)} of its {len(slices)} images cannot be used "
+            f"(instance {piece.instance_number}: {defect})"
         )
     for piece in slices:
         orientation = np.array(piece.orientation_lps).reshape(2, 3)
