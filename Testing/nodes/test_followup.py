@@ -143,6 +143,12 @@ def test_recist_category(
     assert recist_category(matched, [node(n) for n in new], [node(n) for n in vanished])[0] == category
 
 
+def test_a_normal_node_that_becomes_pathological_is_named() -> None:
+    category, reason = recist_category([(node(8), node(13)), (node(16), node(16))], [], [])
+    assert category == "stable disease"
+    assert "from below 10 mm to above: LN001" in reason
+
+
 def test_alignment_of_two_real_scans_of_one_patient(shared_data: Path) -> None:
     """Two T2 of one prostate on different grids; moving one by a known amount moves the answer by it."""
     import SimpleITK as sitk

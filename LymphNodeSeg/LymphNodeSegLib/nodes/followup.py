@@ -122,8 +122,11 @@ def compare_studies(
     vanished, outside_current = _unmatched(prior, seen_prior, alignment, current_labels, inverse=True)
     category, reason = recist_category([(c.prior, c.current) for c in changes], new, vanished)
     notes = [
-        f"{node.id} lies outside the field of view of the {other} study."
-        for other, nodes in (("prior", outside_prior), ("current", outside_current))
+        f"{node.id} of the {own} study lies outside the field of view of the {other} one."
+        for own, other, nodes in (
+            ("current", "prior", outside_prior),
+            ("prior", "current", outside_current),
+        )
         for node in nodes
     ]
     if alignment.correlation_after < 0.5:

@@ -76,7 +76,8 @@ def measure_nodes(
     nearest = nearest_mm(blocks, wanted, geometry)
     surfaces = [surface_of(block.mask) for block in wanted]
     acquisition, axial = _all_axes(wanted, surfaces, geometry)
-    images = _Images(probability, probability_spread, dwi, adc, t2, known)
+    hinted = t2 if settings.reading_aids else None
+    images = _Images(probability, probability_spread, dwi, adc, hinted, known)
     if not settings.reading_aids:
         landmarks = None
     elif landmarks is None and t2 is not None and wanted:

@@ -18,7 +18,8 @@ def recist_category(
     """The category that RECIST 1.1 (Eisenhauer 2009, section 4.3) gives the nodes alone.
 
     The prior study is taken as baseline and nadir. Targets are the two largest nodes of at least 15 mm
-    short axis; their sum decides. A vanished target counts as 0 mm.
+    short axis; their sum decides. A vanished target counts as 0 mm. A normal node that has become
+    pathological is none of RECIST's cases; the reason names it, for the reader to decide.
 
     Args:
         matched: Prior and current measurement of each node seen in both studies.
@@ -29,6 +30,21 @@ def recist_category(
         "complete response", "partial response", "stable disease", "progressive disease" or "not evaluable",
         and why.
     """
+    category, reason = _category(matched, new, vanished)
+    passed = [
+        now.id
+        for before, now in matched
+        if (before.short_axis_mm or 0.0) < PATHOLOGICAL_MM <= (now.short_axis_mm or 0.0)
+    ]
+    if passed and category != "progressive disease":
+        reason += f" Has grown from below {PATHOLOGICAL_MM:g} mm to above: {', '.join(passed)}."
+    return category, reason
+
+
+def _category(
+    matched: Sequence[tuple[Node, Node]], new: Sequence[Node], vanished: Sequence[Node]
+) -> tuple[str, str]:
+    """See `recist_category`."""
     pairs = [(a.short_axis_mm or 0.0, b.short_axis_mm or 0.0) for a, b in matched]
     pairs += [(node.short_axis_mm or 0.0, 0.0) for node in vanished]
     appeared = [node for node in new if (node.short_axis_mm or 0.0) >= PATHOLOGICAL_MM]

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from LymphNodeSegLib.colors import SIZE_CLASS_COLORS
+from LymphNodeSegLib.nodes.node import Diameter
 from LymphNodeSegLib.settings import Settings
 
 VOID = {"meta", "br", "input", "img", "hr", "link"}
@@ -100,7 +101,7 @@ def test_accessible(case, page) -> None:
     assert all(values["role"] == "img" and values["aria-label"] for values in pictures)
     heads = [values for tag, values in checker.tags if tag == "th"]
     assert {values["scope"] for values in heads} == {"col", "row"}
-    assert html.count("<table>") == html.count("<caption>") == 2
+    assert html.count("<table>") == html.count("<caption>") == 3
     levels = [int(tag[1]) for tag, _ in checker.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -185,6 +186,24 @@ def test_unknown_station_is_no_place(case, page) -> None:
     assert "( LN001 , left)" in seen
     assert "left, station unknown" in seen  # the table says so
     assert "left unknown" not in seen
+
+
+def test_node_rads_waits_for_the_readers_configuration(case, page) -> None:
+    small, large, bulky = (
+        replace(
+            case.nodes[0],
+            id=name,
+            axial_short_axis=Diameter(mm, (0, 0, 0), (mm, 0, 0)),
+            max_diameter_3d_mm=longest,
+        )
+        for name, mm, longest in (("LN001", 6.0, 8.0), ("LN002", 11.0, 14.0), ("LN003", 12.0, 31.0))
+    )
+    report = case.report(nodes=(small, large, bulky))
+    seen = " ".join(Checker(page(report)).text.split())
+    assert "LN003 5 5 5 5 LN002 2 3 4 5 LN001 1 2 3 4" in seen
+    assert "Node-RADS 1.0 suggested" in seen
+    hidden = page(case.report(nodes=(small,), settings=Settings(reading_aids=False)))
+    assert "Node-RADS" not in Checker(hidden).text
 
 
 def test_reading_aids_name_the_cancer_they_are_for(builder, page) -> None:

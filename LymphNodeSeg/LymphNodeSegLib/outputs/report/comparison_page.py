@@ -41,18 +41,19 @@ def write_comparison_page(
     now = _Study(_pane(current_t2, "Current T2"), current_t2.geometry, _all(comparison, "current"))
     to_prior = comparison.alignment.transform
     to_current = to_prior.GetInverse()
-    articles = [
+    values = rows_of(comparison)
+    drawn = [
         _article(change.verdict, change.prior, change.current, then.on(change.prior) + now.on(change.current))
         for change in comparison.matched
     ]
-    articles += [
-        _article("new", None, one, then.without(one, to_prior) + now.on(one)) for one in comparison.new
-    ]
-    articles += [
+    drawn += [_article("new", None, one, then.without(one, to_prior) + now.on(one)) for one in comparison.new]
+    drawn += [
         _article("vanished", one, None, then.on(one) + now.without(one, to_current))
         for one in comparison.vanished
     ]
-    values = rows_of(comparison)
+    # Pictures in the order of the table.
+    ranked = sorted(zip(values["nodes"], drawn), key=lambda pair: follow_up.order(pair[0]))
+    articles = [article for _, article in ranked]
     head = f"<h1>{text(follow_up.counted(values))}</h1>"
     parts = [
         f'<div class="summary">{head}<p class="lead">{follow_up.conclusion(values)}</p></div>',

@@ -51,7 +51,7 @@ def changes(comparison: Mapping[str, Any]) -> str:
     head = ["Change", "Node", "Prior node"]
     head += ["Short axis<small>mm</small>", "Prior<small>mm</small>", "Change<small>mm (%)</small>"]
     head += ["Volume<small>mm³</small>", "Prior<small>mm³</small>", "Change<small>mm³ (%)</small>"]
-    rows = [_row(node) for node in sorted(comparison["nodes"], key=_order)]
+    rows = [_row(node) for node in sorted(comparison["nodes"], key=order)]
     return table("Lymph nodes compared with the prior study", head, rows) if rows else ""
 
 
@@ -69,11 +69,18 @@ def _row(node: Mapping[str, Any]) -> list[str]:
 def _change(now: Optional[float], before: Optional[float], decimals: int) -> str:
     if now is None or before is None:
         return DASH
-    percent = f" ({100 * (now - before) / before:+.0f})" if before > 0 else ""
-    return f"{now - before:+.{decimals}f}{percent}".replace("-", "−")
+    percent = f" ({_signed(100 * (now - before) / before, 0)})" if before > 0 else ""
+    return _signed(now - before, decimals) + percent
 
 
-def _order(node: Mapping[str, Any]) -> tuple[int, float]:
+def _signed(value: float, decimals: int) -> str:
+    """With its sign, unless it rounds to zero."""
+    rounded = round(value, decimals)
+    return f"{rounded:+.{decimals}f}".replace("-", "−") if rounded else f"{0:.{decimals}f}"
+
+
+def order(node: Mapping[str, Any]) -> tuple[int, float]:
+    """What nodes are sorted by: what has become of them, the largest first."""
     status = node["status"]
     size = max(node.get("short_axis_mm") or 0.0, node.get("prior_short_axis_mm") or 0.0)
     return STATUSES.index(status) if status in STATUSES else len(STATUSES), -size

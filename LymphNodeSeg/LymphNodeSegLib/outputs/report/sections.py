@@ -9,7 +9,14 @@ import numpy as np
 
 from ...images.image import Image
 from ...nodes.node import Node
-from ...nodes.reading import MR_POSITIVE_MM, TARGET_MM, figo_suggestion, mr_positive
+from ...nodes.reading import (
+    MR_POSITIVE_MM,
+    TARGET_MM,
+    Configuration,
+    figo_suggestion,
+    mr_positive,
+    node_rads,
+)
 from ...nodes.stations import UNKNOWN
 from ...registration.result import Registration, Verdict
 from ...settings import Settings
@@ -118,14 +125,39 @@ def node_table(nodes: Sequence[Node], t2: Image, aids: bool) -> str:
 
 
 def reading_aids(nodes: Sequence[Node], settings: Settings) -> str:
-    """What the sizes would mean in cervical cancer; empty where they mean nothing, or nobody asked."""
-    figo = figo_suggestion(nodes, settings.suspicious_mm) if settings.reading_aids else ""
-    if not figo:
+    """What the sizes would mean by published rules; empty where there is nothing, or nobody asked."""
+    if not settings.reading_aids or not nodes:
         return ""
-    positive = ", ".join(node.id for node in nodes if mr_positive(node.short_axis_mm)) or "none"
-    lines = [figo, f"Positive by the {MR_POSITIVE_MM:g} mm rule (Wu 2020): {positive}."]
-    note = '<p class="small">Only if this is a study of cervical cancer. Suggestions; the reader decides.</p>'
-    return items(lines, "plain") + note
+    cervical = ""
+    figo = figo_suggestion(nodes, settings.suspicious_mm)
+    if figo:
+        positive = ", ".join(node.id for node in nodes if mr_positive(node.short_axis_mm)) or "none"
+        lines = [figo, f"Positive by the {MR_POSITIVE_MM:g} mm rule (Wu 2020): {positive}."]
+        note = "Only if this is a study of cervical cancer. Suggestions; the reader decides."
+        cervical = f'{items(lines, "plain")}<p class="small">{note}</p>'
+    return cervical + _node_rads(nodes)
+
+
+def _node_rads(nodes: Sequence[Node]) -> str:
+    """The Node-RADS category of each node for every configuration that the reader may see in it."""
+    configurations = [Configuration(texture, 0, 0) for texture in range(4)]
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for node in nodes:
+        categories = [node_rads(node, one) for one in configurations]
+        known = tuple(one for one in categories if one is not None)
+        if len(known) == len(categories):
+            groups.setdefault(known, []).append(text(node.id))
+    if not groups:
+        return ""
+    head = [f"Node-RADS 1.0{SUGGESTED}", "0<small>points</small>", "1", "2", "3 or more"]
+    rows = [[", ".join(groups[one]), *map(str, one)] for one in sorted(groups, reverse=True)]
+    return (
+        f'<div class="node-rads">{table("Node-RADS by configuration", head, rows)}</div>'
+        '<p class="small">Points of the configuration, for the reader to see: texture (1 heterogeneous, '
+        "2 focal necrosis, 3 gross necrosis), border (1 irregular or ill-defined), shape (1 round without "
+        "fatty hilum). Enlarged: axial short axis from 10 mm where the station is unknown; 15 mm would apply "
+        "to inguinal, 5 mm to obturator and mesorectal nodes.</p>"
+    )
 
 
 def strips(
