@@ -65,7 +65,7 @@ class Run:
             env={**os.environ, "TMPDIR": str(self.temporary), "HOME": str(folder)},
             capture_output=True,
             text=True,
-            timeout=1500,
+            timeout=900,
         )
 
 

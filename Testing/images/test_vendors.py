@@ -225,6 +225,34 @@ def test_siemens_mosaic_lies_where_nibabel_says(maker: Any, reversed_normal: boo
         assert image.array[round(index), round(j), round(i)] == data[r, c, k]
 
 
+# --- Hitachi, and numbers that came through implicit VR
+
+
+def test_hitachi_b_value(maker: Any) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        maker.private(dataset, 0x0029, "MMCPrivate", x30=("FD", 800.0))
+
+    maker.series(3, "DWI", diffusion=True, Manufacturer="Hitachi Medical Corporation", edit=edit)
+    maker.series(4, "T2 FSE", Manufacturer="Hitachi Medical Corporation", edit=edit)
+    assert {name: series.b_values for name, series in found(maker).items()} == {"DWI": (800.0,), "T2 FSE": ()}
+
+
+@pytest.mark.parametrize("b_value", [50.0, 800.0, 1000.0])
+@pytest.mark.parametrize(
+    ("maker_name", "group", "creator", "element", "form"),
+    [("UIH", 0x0065, "Image Private Header", "x09", "<d"), ("Philips", 0x2001, "", "x03", "<f")],
+)
+def test_binary_numbers_whose_vr_was_lost(
+    maker: Any, maker_name: str, group: int, creator: str, element: str, form: str, b_value: float
+) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        dataset.Manufacturer = maker_name
+        maker.private(dataset, group, creator or "lost", **{element: ("UN", struct.pack(form, b_value))})
+
+    maker.series(3, "dwi", diffusion=True, edit=edit)
+    assert found(maker)["dwi"].b_values == (b_value,)
+
+
 # --- headers without a maker
 
 

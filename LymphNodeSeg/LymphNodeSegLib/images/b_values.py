@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from functools import cache
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from .csa import MAGIC as CSA_MAGIC
 from .csa import read_csa
@@ -26,6 +27,7 @@ PHILIPS = (0x2001, 0x03)
 PHILIPS_DIRECTION = (0x2001, 0x04)
 PHILIPS_SCALE_SLOPE = (0x2005, 0x0E)
 UIH = (0x0065, 0x09)
+HITACHI = (0x0029, 0x30)
 SIEMENS_CSA = (0x0029, 0x10)
 PRIVATE = (
     SIEMENS,
@@ -36,6 +38,7 @@ PRIVATE = (
     PHILIPS_DIRECTION,
     PHILIPS_SCALE_SLOPE,
     UIH,
+    HITACHI,
 )
 # Some de-identifiers remove the creator and keep the value, so blocks are tried by number.
 BLOCKS = (0x10, 0x11, 0x12, 0x13, 0x14)
@@ -86,17 +89,29 @@ def maker_of(dataset: Any) -> str:
 def as_number(value: Any) -> Optional[float]:
     """A number from what a private element may hold: number, text, or bytes where the VR was lost."""
     if isinstance(value, bytes):
-        try:
-            value = value.decode("ascii").strip(" \0")
-        except UnicodeDecodeError:
-            return None
-    elif not isinstance(value, (str, int, float)) and hasattr(value, "__getitem__"):
+        number = _from_text(value)
+        return _from_binary(value) if number is None else number
+    if not isinstance(value, (str, int, float)) and hasattr(value, "__getitem__"):
         value = value[0] if len(value) else None
+    return _from_text(str(value))
+
+
+def _from_text(value: Union[str, bytes]) -> Optional[float]:
+    """The first of the numbers that a text holds."""
     try:
-        number = float(str(value).split("\\")[0])
-    except (TypeError, ValueError):
+        text_value = value.decode("ascii") if isinstance(value, bytes) else value
+        number = float(text_value.strip(" \0").split("\\")[0])
+    except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _from_binary(value: bytes) -> Optional[float]:
+    """A number that lost its VR on the way through implicit VR, which is little endian."""
+    if len(value) not in (4, 8):
+        return None
+    (number,) = struct.unpack("<f" if len(value) == 4 else "<d", value)
+    return float(number) if math.isfinite(number) else None
 
 
 def clean(b_value: Optional[float]) -> Optional[float]:
@@ -180,6 +195,8 @@ def _private_b_value(dataset: Any, maker: str) -> Optional[float]:
         return as_number(private_value(dataset, PHILIPS))
     if "UIH" in maker or "UNITED IMAGING" in maker:
         return as_number(private_value(dataset, UIH))
+    if ("HITACHI" in maker or "FUJIFILM" in maker) and "EP" in texts(dataset, "ScanningSequence"):
+        return as_number(private_value(dataset, HITACHI))
     return None
 
 
