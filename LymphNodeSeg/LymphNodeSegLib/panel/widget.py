@@ -53,7 +53,7 @@ class Panel:
         self._input_controls = InputControls(ui, self._on_b_value)
         self._model_controls = ModelControls(ui)
         self.runner = Runner(self._on_change, self._on_end, self._model_controls.show_devices)
-        services = Services(load_ui, lambda: self._parameters or parameter_node(), ui.messageLabel.setText)
+        services = Services(load_ui, lambda: self._parameters or parameter_node(), self._tell)
         self._sections: list[tuple[Any, Section]] = [
             (container, section(container, services))
             for container, section in (
@@ -65,7 +65,7 @@ class Panel:
         ]
         ui.applyButton.clicked.connect(self._on_apply)
         ui.advancedCollapsibleButton.contentsCollapsed.connect(self._on_advanced)
-        ui.messageLabel.setText("")
+        self._tell("")
         self._show_running(False)
 
     def open(self) -> None:
@@ -122,13 +122,13 @@ class Panel:
             return
         self._on_parameters()  # voxels and transforms change without the parameter node knowing
         problem = self._problem()
-        self._ui.messageLabel.setText(problem)
+        self._tell(problem)
         if problem:
             return
         try:
             self._start()
         except (InputError, OSError) as error:
-            self._ui.messageLabel.setText(str(error))
+            self._tell(str(error))
 
     def _problem(self) -> str:
         """What keeps a run from starting, for the user; empty if nothing does."""
@@ -159,13 +159,13 @@ class Panel:
 
     def _on_change(self, state: RunState, line: str) -> None:
         self._ui.progressBar.setValue(round(100 * state.fraction))
-        self._ui.messageLabel.setText(texts.progress_line(state))
+        self._tell(texts.progress_line(state))
         if line:
             self._ui.logText.appendPlainText(line)
 
     def _on_end(self, outcome: Outcome, result: Optional[ResultNodes]) -> None:
         self._show_running(False)
-        self._ui.messageLabel.setText(outcome.text)
+        self._tell(outcome.text)
         if result is not None:
             self._show_result(result)
 
@@ -176,6 +176,10 @@ class Panel:
         slicer.util.resetSliceViews()
         self._ui.resultCollapsibleButton.setProperty("collapsed", False)
         self._ui.nodesCollapsibleButton.setProperty("collapsed", False)
+
+    def _tell(self, text: str) -> None:
+        self._ui.messageLabel.setText(text)
+        self._ui.messageLabel.setVisible(bool(text))
 
     def _show_running(self, running: bool) -> None:
         button = self._ui.applyButton
