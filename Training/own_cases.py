@@ -7,12 +7,15 @@ from typing import Optional
 
 import numpy as np
 from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.images.files import read_image
 from LymphNodeSegLib.images.image import Image, StudyImages
+from LymphNodeSegLib.outputs.segmentation_files import read_segmentation
 
 from .cases import AlignedDwi, write_case
 from .config import Config
 
-ENDINGS = (".nrrd", ".seg.nrrd", ".nii.gz", ".nii", ".mha")
+# An image may be a folder of one DICOM series; a mask may be a DICOM RTSTRUCT or SEG.
+ENDINGS = (".nrrd", ".seg.nrrd", ".nii.gz", ".nii", ".mha", ".dcm", "")
 
 
 def case_folders(source: Path) -> list[Path]:
@@ -39,21 +42,23 @@ def prepare_own(source: Path, config: Config, folder: Path) -> None:
     registration looks like.
 
     Args:
-        source: Folder with ``t2``, ``dwi`` and ``mask`` as .nrrd, .nii, .nii.gz or .mha; the mask on the T2's
-            grid, not 0 in a lymph node.
+        source: Folder with ``t2`` and ``dwi``, each a .nrrd, .nii, .nii.gz or .mha file or a folder of one
+            DICOM series, and ``mask``: a .seg.nrrd, a label map, or a DICOM RTSTRUCT or SEG (.dcm).
         config: The run.
         folder: Where the case goes.
 
     Raises:
-        InputError: a file is missing or the mask does not lie on the T2's grid.
+        InputError: a file is missing or cannot be used, or the mask lies elsewhere than the T2.
     """
     from LymphNodeSegLib.registration.register import register
 
     if folder.exists():
         return
-    t2, dwi, mask = (_read(source, name) for name in ("t2", "dwi", "mask"))
-    if not mask.geometry.is_close(t2.geometry, tolerance_mm=0.01):
-        raise InputError(f"Case '{source.name}': the mask does not lie on the T2's grid; resample it there.")
+    t2, dwi = _image(source, "t2"), _image(source, "dwi")
+    try:
+        mask = read_segmentation(_path(source, "mask"), t2).labels
+    except InputError as error:
+        raise InputError(f"Case '{source.name}': {error}") from None
     registered = register(StudyImages(t2, dwi, (dwi,)), "deformable")
     variants = [
         AlignedDwi(registered.dwi.array, registered.known),
@@ -63,20 +68,19 @@ def prepare_own(source: Path, config: Config, folder: Path) -> None:
 
 
 def _file(folder: Path, name: str) -> Optional[Path]:
-    return next((folder / f"{name}{end}" for end in ENDINGS if (folder / f"{name}{end}").is_file()), None)
+    return next((folder / f"{name}{end}" for end in ENDINGS if (folder / f"{name}{end}").exists()), None)
 
 
-def _read(folder: Path, name: str) -> Image:
-    import SimpleITK as sitk
-
+def _path(folder: Path, name: str) -> Path:
     path = _file(folder, name)
     if path is None:
-        raise InputError(f"Case '{folder.name}' has no file '{name}' (.nrrd, .nii, .nii.gz or .mha).")
+        raise InputError(f"Case '{folder.name}' has no file '{name}' (.nrrd, .nii.gz, .mha, or DICOM).")
+    return path
+
+
+def _image(folder: Path, name: str) -> Image:
     try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError:
-        raise InputError(f"Case '{folder.name}': '{path.name}' cannot be read.") from None
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(f"Case '{folder.name}': '{path.name}' is not one 3-D volume.")
-    read = Image.from_sitk(image)
-    return read if name == "mask" else read.with_array(read.array.astype(np.float32))
+        image = read_image(_path(folder, name), name.upper())
+    except InputError as error:
+        raise InputError(f"Case '{folder.name}': {error}") from None
+    return image.with_array(image.array.astype(np.float32))
