@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -71,11 +72,74 @@ def evaluate(
     difficulty: Annotated[str, typer.Option(help="standard or hard.")] = "standard",
     registration: Annotated[str, typer.Option(help="deformable, rigid or none.")] = "deformable",
     out: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,
+    jobs: Annotated[int, typer.Option(help="Processes that work at the same time, on the CPU.")] = 1,
 ) -> None:
     """Run the whole road on phantoms that were never trained on and compare with their truth."""
     from .evaluate import evaluate_phantoms
 
-    evaluate_phantoms(model, range(first_seed, first_seed + cases), difficulty, registration, out)
+    evaluate_phantoms(model, range(first_seed, first_seed + cases), difficulty, registration, out, jobs)
+
+
+@app.command()
+def compare(
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the table.")],
+    config: ConfigOption = CONFIG,
+    networks: Annotated[str, typer.Option(help="Names, separated by commas; all by default.")] = "",
+    seeds: Annotated[int, typer.Option(help="Each network is trained with so many seeds.")] = 3,
+    first_seed: Annotated[int, typer.Option(help="First phantom of the test.")] = 900_000,
+    cases: Annotated[int, typer.Option(help="Number of phantoms of the test.")] = 40,
+    difficulty: Annotated[str, typer.Option(help="standard or hard.")] = "standard",
+) -> None:
+    """Train ERU-Net and its rivals on the same cases in the same way, and print one table."""
+    from .compare import RIVALS, HeldOut
+    from .compare import compare as run_comparison
+    from .config import read_config
+
+    names = [one.strip() for one in networks.split(",") if one.strip()] or list(RIVALS)
+    test = HeldOut(first_seed, cases, difficulty)
+    print(run_comparison(read_config(config), names, range(1, seeds + 1), test, out))
+
+
+@app.command()
+def run(
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves, model file and scores.")],
+    config: ConfigOption = CONFIG,
+    jobs: Annotated[int, typer.Option(help="Processes that work at the same time.")] = 1,
+    cases: Annotated[int, typer.Option(help="Phantoms of each difficulty to evaluate on.")] = 40,
+) -> None:
+    """Everything: prepare, train, export, evaluate; called again, it goes on where it was cut off."""
+    from .config import read_config
+    from .evaluate import evaluate_phantoms
+    from .export import export_model
+    from .prepare import prepare_cases
+    from .train import run_training
+
+    chosen, last, model = read_config(config), out / "last.ckpt", out / "model.pt"
+    prepare_cases(chosen, jobs)
+    run_training(chosen, out, last if last.exists() else None)
+    export_model(last, model)
+    scores = {
+        difficulty: evaluate_phantoms(
+            str(model), range(900_000, 900_000 + cases), difficulty, "deformable", jobs=jobs
+        )
+        for difficulty in ("standard", "hard")
+    }
+    (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    print(f"sha256 {export_model(last, model, out / 'scores.json')}")
+
+
+@app.command()
+def limits(
+    model: Annotated[str, typer.Option(help="Name of a bundled model, or a file.")] = "",
+    first_seed: Annotated[int, typer.Option(help="First phantom.")] = 800_000,
+    cases: Annotated[int, typer.Option(help="Number of phantoms.")] = 8,
+    difficulty: Annotated[str, typer.Option(help="standard or hard.")] = "standard",
+    out: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,
+) -> None:
+    """Tell what limits a model: its wrong voxels by kind, and its figures if one part were ideal."""
+    from .limits import measure_limits
+
+    measure_limits(model, range(first_seed, first_seed + cases), difficulty, out)
 
 
 def main() -> None:

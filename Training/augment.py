@@ -29,13 +29,16 @@ def augmented(
     inputs, nodes = _moved(inputs, nodes, preprocessing, share, chance)
     if preprocessing.fusion == "weighted":
         return _intensities(inputs, share, chance), nodes
-    count = 2 * preprocessing.neighbors + 1
-    t2 = _intensities(inputs[:, :count], share, chance, inverted_share=0.05)
-    known = inputs[:, -1:]
-    # A share of the cases has no DWI at all: the network then has to do with T2.
-    kept = (_uniform(inputs, chance, 0, 1) > 0.04 * share).float()
-    dwi = _intensities(inputs[:, count:-1], share, chance) * known * kept
-    return torch.cat([t2, dwi, known * kept], 1), nodes
+    count, parts = preprocessing.t2_channels, []
+    if count:
+        parts.append(_intensities(inputs[:, :count], share, chance, inverted_share=0.05))
+    if preprocessing.dwi_channels:
+        known = inputs[:, -1:]
+        if count:
+            # A share of the cases has no DWI at all: the network then has to do with T2.
+            known = known * (_uniform(inputs, chance, 0, 1) > 0.04 * share).float()
+        parts += [_intensities(inputs[:, count:-1], share, chance) * known, known]
+    return torch.cat(parts, 1), nodes
 
 
 def _uniform(like: Tensor, chance: Generator, low: float, high: float) -> Tensor:
@@ -67,13 +70,17 @@ def _moved(
     nodes = (functional.grid_sample(nodes, grid, align_corners=False) > 0.5).float()
     if preprocessing.fusion == "weighted":
         return functional.grid_sample(inputs, grid, padding_mode="border", align_corners=False), nodes
-    channels = 2 * preprocessing.neighbors + 1
+    channels = preprocessing.t2_channels
     pixels = share * torch.randn(count, 1, 1, 2, device=device, generator=chance) / preprocessing.pixel_mm
     displaced = grid + 2.0 * pixels / side
-    t2 = functional.grid_sample(inputs[:, :channels], grid, padding_mode="border", align_corners=False)
-    dwi = functional.grid_sample(inputs[:, channels:], displaced, padding_mode="border", align_corners=False)
-    dwi[:, -1] = (dwi[:, -1] > 0.99).float()
-    return torch.cat([t2, dwi], 1), nodes
+    moved = [
+        functional.grid_sample(part, where, padding_mode="border", align_corners=False)
+        for part, where in ((inputs[:, :channels], grid), (inputs[:, channels:], displaced))
+        if part.shape[1]
+    ]
+    if preprocessing.dwi_channels:
+        moved[-1][:, -1] = (moved[-1][:, -1] > 0.99).float()
+    return torch.cat(moved, 1), nodes
 
 
 def _intensities(images: Tensor, share: float, chance: Generator, inverted_share: float = 0.0) -> Tensor:

@@ -35,8 +35,9 @@ class Data:
 
 @dataclass(frozen=True)
 class Network:
-    """ERU-Net's size and its ablations; see `LymphNodeSegLib.network.eru_net.EruNet`."""
+    """Which network (see `architectures`), its size, and ERU-Net's ablations."""
 
+    architecture: str = "eru-net"
     width: int = 16
     depth: int = 5
     eca: bool = True
@@ -56,6 +57,7 @@ class Schedule:
     ema_decay: float = 0.998
     light_share: float = 0.2
     precision: str = "auto"
+    workers: int = 0
 
 
 @dataclass(frozen=True)

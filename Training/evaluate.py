@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from LymphNodeSegLib.images.image import StudyImages
+from LymphNodeSegLib.images.image import Image, StudyImages
 from LymphNodeSegLib.network.inference import pick_device, segment_image
-from LymphNodeSegLib.network.model_file import load_model
+from LymphNodeSegLib.network.model_file import Model, load_model
 from LymphNodeSegLib.nodes.evaluation import evaluate, pool
 from LymphNodeSegLib.nodes.separate import find_nodes
-from LymphNodeSegLib.phantom import make_phantom
+from LymphNodeSegLib.phantom import Phantom, make_phantom
 from LymphNodeSegLib.registration.register import register
 
 LARGEST_B_S_MM2 = 1000.0
 
 
 def evaluate_phantoms(
-    model_name: str, seeds: Iterable[int], difficulty: str, registration: str, out: Optional[Path] = None
+    model_name: str,
+    seeds: Sequence[int],
+    difficulty: str,
+    registration: str,
+    out: Optional[Path] = None,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Figures pooled over phantoms; prints a line for each case and one for all.
 
@@ -30,19 +37,16 @@ def evaluate_phantoms(
         difficulty: Of the phantoms.
         registration: As `register` takes it.
         out: JSON file for the pooled figures.
+        jobs: Processes at a time; more than one leaves the graphics card alone.
     """
-    model, device = load_model(model_name, trust_unlisted=True), pick_device()
+    one_case = partial(
+        _evaluate_phantom, model_name=model_name, difficulty=difficulty, registration=registration, jobs=jobs
+    )
     results = []
-    for seed in seeds:
-        phantom = make_phantom(seed, difficulty)
-        # As the pipeline chooses: the highest measured b-value up to 1000.
-        dwi = max(phantom.dwi_series, key=_preference)
-        study = StudyImages(phantom.t2, dwi, phantom.dwi_series, phantom.adc)
-        registered = register(study, registration)
-        probability = segment_image(phantom.t2, registered.dwi, registered.known, model, device)
-        found = phantom.t2.with_array(find_nodes(probability))
-        results.append(evaluate(found, phantom.t2.with_array(phantom.labels.astype(np.uint16))))
-        print(f"{seed}: {line_of(results[-1])}", flush=True)
+    with get_context("spawn").Pool(jobs) if jobs > 1 else _InThisProcess() as workers:
+        for seed, figures in zip(seeds, workers.imap(one_case, seeds)):
+            results.append(figures)
+            print(f"{seed}: {line_of(figures)}", flush=True)
     figures = {"difficulty": difficulty, "registration": registration, **pool(results)}
     print(f"{difficulty}, {len(results)} cases: {line_of(figures)}")
     if out:
@@ -50,9 +54,54 @@ def evaluate_phantoms(
     return figures
 
 
-def _preference(dwi: Any) -> float:
-    b_value = dwi.acquisition.b_value_s_mm2 or 0.0
-    return b_value if b_value <= LARGEST_B_S_MM2 else -b_value
+class _InThisProcess:
+    """A pool without processes."""
+
+    imap = staticmethod(map)
+
+    def __enter__(self) -> _InThisProcess:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def _evaluate_phantom(
+    seed: int, model_name: str, difficulty: str, registration: str, jobs: int
+) -> dict[str, Any]:
+    import torch
+
+    if jobs > 1:
+        torch.set_num_threads(1)
+    model = load_model(model_name, trust_unlisted=True)
+    images = registered_phantom(make_phantom(seed, difficulty), registration)
+    return evaluate_images(*images, model, "cpu" if jobs > 1 else pick_device())
+
+
+def registered_phantom(phantom: Phantom, registration: str) -> tuple[Image, Image, np.ndarray, Image]:
+    """A phantom as the network sees a patient: T2, registered DWI, where that is known; and the truth."""
+    study = StudyImages(phantom.t2, preferred_dwi(phantom), phantom.dwi_series, phantom.adc)
+    registered = register(study, registration)
+    truth = phantom.t2.with_array(phantom.labels.astype(np.uint16))
+    return phantom.t2, registered.dwi, registered.known, truth
+
+
+def evaluate_images(
+    t2: Image, dwi: Image, known: np.ndarray, truth: Image, model: Model, device: str
+) -> dict[str, Any]:
+    """Figures of one case, as `nodes.evaluation.evaluate` gives them."""
+    probability = segment_image(t2, dwi, known, model, device)
+    return evaluate(t2.with_array(find_nodes(probability)), truth)
+
+
+def preferred_dwi(phantom: Phantom) -> Image:
+    """The DWI that the pipeline would choose: the highest b-value up to 1000, else the lowest above."""
+
+    def preference(dwi: Image) -> float:
+        b_value = dwi.acquisition.b_value_s_mm2 or 0.0
+        return b_value if b_value <= LARGEST_B_S_MM2 else -b_value
+
+    return max(phantom.dwi_series, key=preference)
 
 
 def line_of(figures: dict[str, Any]) -> str:

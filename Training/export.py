@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Optional
@@ -27,6 +28,54 @@ CALIBRATION_CASES = 24
 NEARLY_BEST = 0.97
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """A trained network, ready to run.
+
+    Attributes:
+        learner: As it was trained.
+        network: Its network for inference.
+        temperature, offset: See `fitted_scaling`.
+        steps: How long it was trained.
+        cases: How many held-out cases it was calibrated on.
+        logits, nodes: Of every pixel of these, flat.
+    """
+
+    learner: Learner
+    network: nn.Module
+    temperature: float
+    offset: float
+    steps: int
+    cases: int
+    logits: Tensor
+    nodes: Tensor
+
+    @property
+    def stride(self) -> int:
+        """Height and width of its input are multiples of this."""
+        return 2 ** (self.learner.config.network.depth - 1)
+
+
+def calibrated(checkpoint: Path, held_out: Optional[Config] = None) -> Calibrated:
+    """The network of a checkpoint, with its probability scaled on cases that it did not learn from.
+
+    Args:
+        checkpoint: Of a training run.
+        held_out: Calibrate on all prepared cases of this configuration instead of the run's validation cases.
+    """
+    values = read_checkpoint(checkpoint)
+    learner = Learner(**values["hyper_parameters"])
+    learner.load_state_dict(values["state_dict"])
+    config = learner.config
+    network = for_inference(learner.network)
+    own = split_by_patient(cases_of(config), config.data.validation_share, config.seed)[1]
+    validation = (cases_of(held_out) if held_out else own)[:CALIBRATION_CASES]
+    logits, nodes = held_out_logits(network, validation, config)
+    temperature, offset = fitted_scaling(logits, nodes)
+    steps = int(values["global_step"])
+    return Calibrated(learner, network, temperature, offset, steps, len(validation), logits, nodes)
+
+
 def export_model(
     checkpoint: Path,
     out: Path,
@@ -46,40 +95,33 @@ def export_model(
     Returns:
         The file's sha256.
     """
-    values = read_checkpoint(checkpoint)
-    learner = Learner(values["hyper_parameters"]["config"])
-    learner.load_state_dict(values["state_dict"])
-    config = learner.config
-    network = for_inference(learner.network)
-    own = split_by_patient(cases_of(config), config.data.validation_share, config.seed)[1]
-    validation = cases_of(held_out) if held_out else own
-    logits, nodes = held_out_logits(network, validation[:CALIBRATION_CASES], config)
-    temperature, offset = fitted_scaling(logits, nodes)
+    ready = calibrated(checkpoint, held_out)
+    config, logits, nodes = ready.learner.config, ready.logits, ready.nodes
     card = {
         "name": config.export.name,
         "notice": config.export.notice,
         "preprocessing": config.preprocessing.as_dict(),
-        "temperature": round(temperature, 4),
-        "offset": round(offset, 4),
-        "stride": 2 ** (config.network.depth - 1),
-        "network": {"architecture": "ERU-Net", **config.as_dict()["network"]},
+        "temperature": round(ready.temperature, 4),
+        "offset": round(ready.offset, 4),
+        "stride": ready.stride,
+        "network": config.as_dict()["network"],
         "training": {
-            "cases": values["hyper_parameters"].get("training_cases"),
+            "cases": ready.learner.hparams.get("training_cases"),
             "source": "synthetic pelvises" if config.data.source == "phantom" else "own cases",
-            "steps": int(values["global_step"]),
+            "steps": ready.steps,
             "config": {**config.as_dict(), "data": {**config.as_dict()["data"], "cache": "", "source": ""}},
             "lymphnodeseg": __version__,
             "date": date.today().isoformat(),
         },
         "calibration": {
-            "cases": min(len(validation), CALIBRATION_CASES),
+            "cases": ready.cases,
             "before": reliability(logits, nodes, 1.0, 0.0),
-            "after": reliability(logits, nodes, temperature, offset),
+            "after": reliability(logits, nodes, ready.temperature, ready.offset),
         },
         "scores": json.loads(scores.read_text(encoding="utf-8")) if scores else {},
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    sha256 = save_model(network, card, out)
+    sha256 = save_model(ready.network, card, out)
     if listed:
         list_model(out, card, sha256)
     return sha256

@@ -7,11 +7,11 @@ from typing import Any, Optional
 
 import lightning
 import torch
-from LymphNodeSegLib.network.eru_net import EruNet
 from monai.losses import DiceCELoss
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from .architectures import build_network
 from .augment import augmented
 from .cases import Case
 from .config import Config, config_of
@@ -37,7 +37,7 @@ class CropData(lightning.LightningDataModule):
         crops = Crops(
             cases, config.preprocessing, config.data.crop, config.data.node_share, steps * batch, seed, epoch
         )
-        return DataLoader(crops, batch_size=batch)
+        return DataLoader(crops, batch_size=batch, num_workers=config.schedule.workers)
 
     def train_dataloader(self) -> DataLoader:
         """New crops for the current epoch."""
@@ -50,7 +50,7 @@ class CropData(lightning.LightningDataModule):
 
 
 class Learner(lightning.LightningModule):
-    """Trains ERU-Net.
+    """Trains a network.
 
     Args:
         config: The run, as plain values, so that a checkpoint holds it.
@@ -61,10 +61,7 @@ class Learner(lightning.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.config = config_of(config)
-        network = self.config.network
-        self.network = EruNet(
-            self.config.preprocessing.channels, network.width, network.depth, network.eca, network.residual
-        ).to(memory_format=torch.channels_last)
+        self.network = build_network(self.config.network, self.config.preprocessing.channels)
         # Dice over the whole batch: most crops hold few nodes or none, and a Dice of each would be noise.
         self.loss = DiceCELoss(sigmoid=True, batch=True)
 

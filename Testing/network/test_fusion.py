@@ -8,6 +8,7 @@ import torch
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.network.fusion import (
+    FUSIONS,
     Preprocessing,
     body_mask,
     coarse,
@@ -106,6 +107,23 @@ def test_stack_holds_the_neighbors_and_repeats_the_ends() -> None:
         [2, 3, 4, 12, 13, 14, 1],
         [3, 4, 4, 13, 14, 14, 1],
     ]
+
+
+def test_one_image_alone_is_its_part_of_the_stack() -> None:
+    t2, dwi = torch.rand(4, 3, 3), torch.rand(4, 3, 3)
+    stack, t2_alone, dwi_alone = (
+        fuse(t2, dwi, torch.ones(4, 3, 3), Preprocessing(fusion=one)) for one in ("stack", "t2", "dwi")
+    )
+    torch.testing.assert_close(t2_alone, stack[:, :3])
+    torch.testing.assert_close(dwi_alone, stack[:, 3:])
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_some_slices_are_those_of_the_whole(fusion: str) -> None:
+    volumes, preprocessing = torch.rand(3, 6, 4, 4), Preprocessing(fusion=fusion)
+    whole = fuse(*volumes, preprocessing)
+    parts = [fuse(*volumes, preprocessing, slice(start, start + 4)) for start in (0, 4)]
+    torch.testing.assert_close(torch.cat(parts), whole)
 
 
 def test_weighted_is_the_weighted_sum() -> None:

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 import torch
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Geometry, Image
-from LymphNodeSegLib.network.fusion import Preprocessing
+from LymphNodeSegLib.network.fusion import FUSIONS, Preprocessing
 
 from Training.augment import augmented
 from Training.cases import AlignedDwi, Case, split_by_patient, write_case
@@ -83,6 +83,17 @@ def test_augmentation_moves_picture_and_truth_together(tmp_path: Path) -> None:
     assert torch.equal(strong, again)
     assert torch.isfinite(strong).all()
     assert not torch.equal(strong, changed)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_every_fusion_can_be_augmented(tmp_path: Path, fusion: str) -> None:
+    preprocessing = Preprocessing(fusion=fusion)
+    crops = Crops([write_small(tmp_path / "a", "a")], preprocessing, 64, 1.0, 4, seed=0, epoch=0)
+    inputs, nodes = (torch.stack(one) for one in zip(*(crops[n] for n in range(4))))
+    changed, moved = augmented(inputs, nodes, preprocessing, 1.0, torch.Generator().manual_seed(0))
+    assert changed.shape == inputs.shape == (4, preprocessing.channels, 64, 64)
+    assert torch.isfinite(changed).all()
+    assert moved.any()
 
 
 def test_without_displacement_resampling_agrees_with_simpleitk() -> None:

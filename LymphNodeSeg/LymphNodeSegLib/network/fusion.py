@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..images.image import Image
 
-FUSIONS = ("weighted", "stack")
+FUSIONS = ("weighted", "stack", "t2", "dwi")
 COARSE_MM = 4.0
 """Pixel of the coarse copy on which body and percentiles are found: quick, and noise averages out."""
 BODY_FROM = 0.1
@@ -32,9 +32,10 @@ class Preprocessing:
 
     Attributes:
         fusion: "weighted", the weighted sum of both as one channel (the paper's); or "stack", T2, DWI and
-            their neighboring slices as channels, and a last one that is 1 where the DWI is known.
+            their neighboring slices as channels, and a last one that is 1 where the DWI is known; "t2" and
+            "dwi", one of the two alone, stacked in the same way, to compare with.
         pixel_mm: In-plane pixel at which the network works.
-        neighbors: For "stack", how many slices on each side are added.
+        neighbors: For stacked channels, how many slices on each side are added.
         dwi_weight: For "weighted", the share of the DWI.
     """
 
@@ -50,9 +51,19 @@ class Preprocessing:
             raise InputError("The preprocessing's pixel, neighbors or weight are out of range.")
 
     @property
+    def t2_channels(self) -> int:
+        """How many of the channels, the first ones, show the T2 alone."""
+        return 2 * self.neighbors + 1 if self.fusion in ("stack", "t2") else 0
+
+    @property
+    def dwi_channels(self) -> int:
+        """How many of the channels, after those of the T2, show the DWI alone; where it is known follows."""
+        return 2 * self.neighbors + 1 if self.fusion in ("stack", "dwi") else 0
+
+    @property
     def channels(self) -> int:
         """Number of channels that `fuse` makes."""
-        return 1 if self.fusion == "weighted" else 2 * (2 * self.neighbors + 1) + 1
+        return self.t2_channels + self.dwi_channels + (self.fusion != "t2")
 
     def as_dict(self) -> dict[str, Any]:
         """The values as JSON holds them."""
@@ -153,11 +164,14 @@ def fuse(
     count, reach = stop - start, preprocessing.neighbors
     channels = torch.empty(count, preprocessing.channels, *t2.shape[1:])
     around = torch.arange(start - reach, stop + reach).clamp(0, len(t2) - 1)
-    for place, volume in ((0, t2), (2 * reach + 1, dwi)):
-        shown = volume[around]
-        for step in range(2 * reach + 1):
+    place = 0
+    for volume, width in ((t2, preprocessing.t2_channels), (dwi, preprocessing.dwi_channels)):
+        shown = volume[around] if width else volume
+        for step in range(width):
             channels[:, place + step].copy_(shown[step : step + count])
-    channels[:, -1] = known[start:stop]
+        place += width
+    if preprocessing.dwi_channels:
+        channels[:, -1] = known[start:stop]
     return channels
 
 

@@ -1,0 +1,212 @@
+"""ERU-Net and the networks it is compared with: the same data, budget, schedule and test, one table."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.images.image import Image
+from LymphNodeSegLib.network import inference
+from LymphNodeSegLib.network.model_file import Model
+from LymphNodeSegLib.nodes.evaluation import pool
+from LymphNodeSegLib.phantom import make_phantom
+
+from .config import Config
+from .evaluate import evaluate_images, line_of, registered_phantom
+from .export import calibrated
+from .prepare import cases_of
+from .train import run_training
+
+BANDS = ("<5", "5-10", ">=10")
+TIMED_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A row of the table.
+
+    Attributes:
+        title: What the table calls it.
+        network: Fields of `config.Network` that differ from the configuration's.
+        preprocessing: Fields of `Preprocessing` that do.
+    """
+
+    title: str
+    network: dict[str, Any]
+    preprocessing: dict[str, Any]
+
+
+RIVALS = {
+    "eru-net": Rival("ERU-Net, stacked channels", {}, {}),
+    "eru-net-weighted": Rival("ERU-Net, weighted fusion", {}, {"fusion": "weighted"}),
+    "eru-net-t2": Rival("ERU-Net, T2 only", {}, {"fusion": "t2"}),
+    "eru-net-dwi": Rival("ERU-Net, DWI only", {}, {"fusion": "dwi"}),
+    "eru-net-no-eca": Rival("ERU-Net without ECA", {"eca": False}, {}),
+    "eru-net-no-residual": Rival("ERU-Net without residuals", {"residual": False}, {}),
+    "u-net": Rival("U-Net (MONAI)", {"architecture": "u-net"}, {}),
+    "residual-u-net": Rival("residual U-Net (MONAI)", {"architecture": "residual-u-net"}, {}),
+    "attention-u-net": Rival("Attention U-Net (MONAI)", {"architecture": "attention-u-net"}, {}),
+    "u-net++": Rival("U-Net++ (MONAI)", {"architecture": "u-net++"}, {}),
+    "nnu-net": Rival("nnU-Net's network", {"architecture": "nnu-net"}, {}),
+}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What every network is tested on: the first phantom, how many, and of which difficulty."""
+
+    first_seed: int
+    cases: int
+    difficulty: str
+
+
+def compare(config: Config, names: Sequence[str], seeds: Sequence[int], test: HeldOut, out: Path) -> str:
+    """Train and test; what is there from an earlier call is used, a run that was cut off goes on.
+
+    Args:
+        config: Data, budget and schedule of every network; its seed is replaced.
+        names: Of `RIVALS`.
+        seeds: Each network is trained with each of these.
+        test: Phantoms that no network was trained on.
+        out: Folder for the runs and ``table.md``.
+
+    Returns:
+        The table, Markdown; of the runs asked for.
+
+    Raises:
+        InputError: an unknown name; no prepared cases.
+    """
+    unknown = [name for name in names if name not in RIVALS]
+    if unknown:
+        raise InputError(f"Unknown network '{unknown[0]}': choose among {', '.join(RIVALS)}.")
+    cases_of(config)  # before anything is trained
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for seed in seeds:
+        for name in names:
+            one = config_of_run(config, RIVALS[name], seed)
+            rows[name].append(_scores(one, test, out, f"{name}/{seed}"))
+    table = table_of(rows, test)
+    (out / "table.md").write_text(table, encoding="utf-8")
+    return table
+
+
+def config_of_run(config: Config, rival: Rival, seed: int) -> Config:
+    """The configuration of one network and seed."""
+    return replace(
+        config,
+        seed=seed,
+        network=replace(config.network, **rival.network),
+        preprocessing=replace(config.preprocessing, **rival.preprocessing),
+    )
+
+
+def _scores(config: Config, test: HeldOut, out: Path, name: str) -> dict[str, Any]:
+    folder = out / name
+    tested = f"{test.difficulty}-{test.first_seed}-{test.cases}"
+    file = folder / f"scores-{tested}.json"
+    if file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))
+    last = folder / "last.ckpt"
+    trained = run_training(config, folder, last if last.exists() else None)
+    ready = calibrated(trained)
+    model = Model(ready.network, config.preprocessing, ready.stride, ready.temperature, ready.offset, name)
+    device = inference.pick_device()
+    results = []
+    for seed in range(test.first_seed, test.first_seed + test.cases):
+        images = _test_case(seed, test.difficulty, out / "test")
+        results.append(evaluate_images(*images, model, device))
+    figures = {
+        **pool(results),
+        "parameters": sum(one.numel() for one in ready.learner.network.parameters()),
+        "cpu_ms_per_slice": _cpu_ms_per_slice(model, *images[:3]),
+        "cpu_threads": torch.get_num_threads(),
+    }
+    print(f"{name}: {line_of(figures)}", flush=True)
+    file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return figures
+
+
+def _test_case(seed: int, difficulty: str, folder: Path) -> tuple[Image, Image, np.ndarray, Image]:
+    """A registered phantom; it is made once and kept, for registration takes longer than a network."""
+    import SimpleITK as sitk
+
+    place = folder / f"{difficulty}-{seed}"
+    if not place.exists():
+        t2, dwi, known, truth = registered_phantom(make_phantom(seed, difficulty), "deformable")
+        partial = place.with_suffix(".partial")
+        partial.mkdir(parents=True, exist_ok=True)
+        known_image = truth.with_array(known.astype(np.uint8))
+        for name, image in (("t2", t2), ("dwi", dwi), ("known", known_image), ("truth", truth)):
+            sitk.WriteImage(image.to_sitk(), str(partial / f"{name}.nrrd"))
+        partial.rename(place)
+    read = {one.stem: Image.from_sitk(sitk.ReadImage(str(one))) for one in place.glob("*.nrrd")}
+    return read["t2"], read["dwi"], read["known"].array > 0, read["truth"]
+
+
+def _cpu_ms_per_slice(model: Model, t2: Image, dwi: Image, known: np.ndarray) -> float:
+    """Median time of the network itself, over all slices of a case."""
+    with torch.inference_mode():
+        slices = inference.prepare(t2, dwi, known, model)[:]
+        spent = []
+        for _ in range(TIMED_RUNS + 1):  # the first warms up
+            began = time.perf_counter()
+            inference.forward(slices, model.network, "cpu")
+            spent.append(1000 * (time.perf_counter() - began) / len(slices))
+    return statistics.median(spent[1:])
+
+
+def table_of(rows: dict[str, list[dict[str, Any]]], test: HeldOut) -> str:
+    """One row a network: mean and, with several seeds, standard deviation over them.
+
+    Args:
+        rows: For each name of `RIVALS`, the figures of each seed.
+        test: What they were tested on.
+    """
+    columns = {
+        "LN IoU": ("iou",),
+        "Dice": ("dice",),
+        "precision": ("precision",),
+        "recall": ("recall",),
+        "mean IoU": ("mean_iou",),
+        "mean accuracy": ("mean_pixel_accuracy",),
+        **{f"found {band} mm": ("sensitivity", band) for band in BANDS},
+        **{f"false a case {band} mm": ("false_positives_per_case", band) for band in BANDS},
+    }
+    head = ["network", *columns, "parameters", "CPU ms a slice"]
+    seeds = max(len(scores) for scores in rows.values())
+    lines = [
+        f"{test.cases} phantoms of difficulty `{test.difficulty}` from seed {test.first_seed}, "
+        f"{seeds} training seed{'s' if seeds > 1 else ''}: mean and standard deviation over seeds.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+    ]
+    for name, scores in rows.items():
+        cells = [_spread([_at(one, path) for one in scores], 2) for path in columns.values()]
+        cells.append(f"{scores[0]['parameters'] / 1e6:.2f} M")
+        cells.append(_spread([one["cpu_ms_per_slice"] for one in scores], 0))
+        lines.append(f"| {' | '.join([RIVALS[name].title, *cells])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _at(figures: dict[str, Any], path: tuple[str, ...]) -> Optional[float]:
+    value: Any = figures
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _spread(values: Sequence[Optional[float]], digits: int) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    mean = f"{statistics.mean(known):.{digits}f}"
+    return mean if len(known) < 2 else f"{mean} ± {statistics.stdev(known):.{digits}f}"
