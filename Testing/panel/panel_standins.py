@@ -81,6 +81,7 @@ class ctkCollapsibleButton(QtWidgets.QGroupBox):
         self._collapsed = collapsed
         self.contentsCollapsed.emit(collapsed)
         self.setMaximumHeight(24 if collapsed else 16777215)
+        self.contentsCollapsed.emit(collapsed)
 
     text = QtCore.Property(str, _get_text, _set_text)
     collapsed = QtCore.Property(bool, _is_collapsed, _set_collapsed)

@@ -94,13 +94,13 @@ def services(standins, application):
 
 
 @pytest.fixture
-def container(application):
+def container(application, standins):
     from PySide6 import QtWidgets
 
     made = []
 
     def make():
-        box = QtWidgets.QGroupBox()
+        box = standins.ctkCollapsibleButton()
         QtWidgets.QVBoxLayout(box)
         made.append(box)
         return box
@@ -309,6 +309,32 @@ def test_the_chosen_node_is_the_one_that_is_edited(correct, services):
     assert correct._editor.result is not None
     correct._editor.on_segment("LN001")  # chosen in the editor itself
     assert services.nodes.chosen == ("LN001",)
+
+
+def test_the_editor_is_made_when_the_section_is_opened(section, services, container, result):
+    from LymphNodeSegLib.panel.correct_section import CorrectSection
+
+    box = container()
+    box.setProperty("collapsed", True)
+    made = CorrectSection(box, services, Editor)
+    made.show(result)
+    services.nodes.choose(["LN002"])
+    assert made._editor is None
+    assert not made._ui.splitButton.isEnabled()
+    box.setProperty("collapsed", False)
+    assert made._editor.segment == "LN002"
+    assert made._ui.splitButton.isEnabled()
+    made.close()
+
+
+def test_a_node_can_be_begun_by_hand(correct, section, services, result, until):
+    correct._ui.newButton.click()
+    assert services.nodes.chosen == ("LN004",)
+    assert correct._editor.segment == "LN004"
+    assert "no voxels yet" in section._ui.detailsLabel.text()
+    edit(result, "LN004", ball(*MISSED))
+    until(lambda: cells(section, "Short")[3] not in ("", "..."), 2.0)
+    assert float(cells(section, "Short")[3]) == pytest.approx(12.0, abs=1.0)
 
 
 def test_buttons_are_there_for_what_can_be_done(correct, services):

@@ -45,28 +45,40 @@ class CorrectSection:
         self._later.timeout.connect(self._on_later)
         ui = self._ui
         ui.addButton.toggled.connect(self._on_add)
+        ui.newButton.clicked.connect(lambda *_: self._do(self._new))
         ui.splitButton.clicked.connect(lambda *_: self._do(self._split))
         ui.mergeButton.clicked.connect(lambda *_: self._do(self._merge))
         ui.deleteButton.clicked.connect(lambda *_: self._do(self._delete))
         ui.undoButton.clicked.connect(lambda *_: self._do(lambda: self._editor.undo()))
         ui.redoButton.clicked.connect(lambda *_: self._do(lambda: self._editor.redo()))
         self._model.follow(self._on_rows, self._on_chosen)
+        container.contentsCollapsed.connect(lambda *_: self._open_editor())
+        self._container = container
 
     def show(self, result: Optional[ResultNodes]) -> None:
         """See `section.Section`."""
         self._stop_picking()
         self._model.show(result)
         nodes = self._model.nodes
-        self._corrections = None
-        if nodes is not None:
-            if self._editor is None:  # it takes a while, and is not needed before
-                self._editor = self._make_editor(self._ui.editorContainer.layout(), self._on_segment)
-            self._corrections = Corrections(nodes, self._editor.save_state)
-            self._picker = PointPicker(slicer.mrmlScene, self._on_picked)
-        if self._editor is not None:
-            self._editor.show(nodes.result if nodes is not None else None)
+        self._corrections = self._picker = None
+        if nodes is None and self._editor is not None:
+            self._editor.show(None)
+        self._open_editor()
         self._tell("")
         self._on_rows()
+
+    def _open_editor(self) -> None:
+        """Make the editor ready when the section is open: it takes a while, and is not needed before."""
+        nodes = self._model.nodes
+        if nodes is None or self._corrections is not None or self._container.property("collapsed"):
+            return
+        if self._editor is None:
+            self._editor = self._make_editor(self._ui.editorContainer.layout(), self._on_segment)
+        self._editor.show(nodes.result)
+        self._corrections = Corrections(nodes, self._editor.save_state)
+        self._picker = PointPicker(slicer.mrmlScene, self._on_picked)
+        self._on_rows()
+        self._on_chosen(False)
 
     def close(self) -> None:
         """See `section.Section`."""
@@ -80,7 +92,7 @@ class CorrectSection:
     def _on_rows(self) -> None:
         there, chosen = self._corrections is not None, len(self._model.chosen)
         ui = self._ui
-        for button in (ui.addButton, ui.undoButton, ui.redoButton):
+        for button in (ui.addButton, ui.newButton, ui.undoButton, ui.redoButton):
             button.setEnabled(there)
         ui.splitButton.setEnabled(there and chosen == 1)
         ui.mergeButton.setEnabled(there and chosen > 1)
@@ -131,6 +143,10 @@ class CorrectSection:
         if there is not None:
             self._model.choose([there.segment_id], go=False)
         self._show([self._corrections.add(point)])
+
+    def _new(self) -> None:
+        assert self._corrections is not None
+        self._show([self._corrections.begin()])
 
     def _split(self) -> None:
         assert self._corrections is not None

@@ -72,7 +72,7 @@ class NodesSection:
         table = self._ui.nodesTable
         table.setColumnCount(len(COLUMNS))
         table.setHorizontalHeaderLabels([column.title for column in COLUMNS])
-        metrics = table.fontMetrics()
+        metrics = qt.QFontMetrics(table.property("font"))
         for number, column in enumerate(COLUMNS):
             table.horizontalHeaderItem(number).setToolTip(column.tooltip)
             texts = (*column.title.split("\n"), column.sample)

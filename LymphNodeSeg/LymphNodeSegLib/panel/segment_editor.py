@@ -31,6 +31,8 @@ class SegmentEditor:
         widget.setSegmentationNodeSelectorVisible(False)
         widget.setSourceVolumeNodeSelectorVisible(False)
         widget.setSwitchToSegmentationsButtonVisible(False)
+        widget.setAddRemoveSegmentButtonsVisible(False)
+        widget.setSpecifyGeometryButtonVisible(False)
         widget.setEffectNameOrder(list(EFFECTS))
         widget.unorderedEffectsVisible = False
         widget.setAutoShowSourceVolumeNode(False)

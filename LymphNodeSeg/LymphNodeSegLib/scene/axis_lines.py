@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import slicer
 
 _LINE_THICKNESS = 0.25
-_TEXT_SCALE = 2.5
 _COLORS = {"Short axis": (1.0, 1.0, 1.0), "Long axis": (0.75, 0.9, 1.0)}
 
 
@@ -62,19 +61,24 @@ class AxisLines:
         display.SetSelectedColor(*_COLORS[name])
         display.SetColor(*_COLORS[name])
         display.SetLineThickness(_LINE_THICKNESS)
-        display.SetTextScale(_TEXT_SCALE)
         display.SetGlyphScale(1.0)
         display.SetPointLabelsVisibility(False)
+        display.SetPropertiesLabelVisibility(False)
+        display.SetVisibility3D(False)
         display.SetHandlesInteractive(False)
         return line
 
 
 def _draw(line: slicer.vtkMRMLMarkupsLineNode, axis: Diameter) -> None:
-    line.SetLocked(False)
-    line.RemoveAllControlPoints()
-    for point in (axis.start_ras_mm, axis.end_ras_mm):
-        line.AddControlPointWorld(list(point))
+    # Each point that is set apart would have every view drawn anew.
+    state = line.StartModify()
+    for number, point in enumerate((axis.start_ras_mm, axis.end_ras_mm)):
+        if number < line.GetNumberOfControlPoints():
+            line.SetNthControlPointPositionWorld(number, *point)
+        else:
+            line.AddControlPointWorld(list(point))
     line.SetLocked(True)
+    line.EndModify(state)
 
 
 def place_of(node: Node) -> Point:

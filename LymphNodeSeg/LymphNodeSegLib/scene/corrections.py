@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -43,6 +43,16 @@ class Corrections:
             raise InputError("Nothing with the outline of a node was found there: draw it in the editor.")
         self._save_state()
         return self._new(mask)
+
+    def begin(self) -> str:
+        """Begin a node without voxels, to be drawn by hand.
+
+        Returns:
+            The new segment.
+        """
+        self._nodes.refresh()
+        self._save_state()
+        return self._new(None)
 
     def split(self, segment_id: str) -> str:
         """Divide a node in two by its shape; the larger part keeps the id.
@@ -95,10 +105,11 @@ class Corrections:
             self._segments.RemoveSegment(name)
         self._nodes.refresh()
 
-    def _new(self, mask: NodeMask) -> str:
+    def _new(self, mask: Optional[NodeMask]) -> str:
         name = self._nodes.next_id()
         self._segments.AddEmptySegment(name, name)
-        write_mask(self._segmentation, name, mask)
+        if mask is not None:
+            write_mask(self._segmentation, name, mask)
         self._nodes.refresh()
         return name
 

@@ -36,24 +36,17 @@ SEGMENT_OPACITY_2D_FILL = 0.15
 
 
 def segmentation_steps(
-    scene: slicer.vtkMRMLScene,
-    labels: Image,
-    nodes: Sequence[Node],
-    t2_volume: slicer.vtkMRMLScalarVolumeNode,
-    name: str = SEGMENTATION_NAME,
+    labels: Image, nodes: Sequence[Node], t2_volume: slicer.vtkMRMLScalarVolumeNode
 ) -> Generator[None, None, slicer.vtkMRMLSegmentationNode]:
-    """Put the nodes into a scene as an editable segmentation, in steps of some milliseconds.
+    """Make the nodes a segmentation that is in no scene yet, in steps of some milliseconds.
 
     Each segment has the node's id, a name, the color of its size class and the terminology of a lymph
-    node; all share one layer. The reference geometry is the T2's. No nodes make a segmentation without
-    segments. The scene gets the segmentation when it is complete.
+    node; all share one layer. No nodes make a segmentation without segments.
 
     Args:
-        scene: The scene.
         labels: One label a node, on the grid of the T2.
         nodes: The nodes; the label of each occurs in `labels`, and no other label does.
         t2_volume: The T2 in the scene.
-        name: Name of the segmentation node.
 
     Raises:
         ValueError: nodes and labels do not belong together.
@@ -64,7 +57,6 @@ def segmentation_steps(
     _check_labels(sorted(blocks), nodes)
     yield
     segmentation_node = slicer.vtkMRMLSegmentationNode()
-    segmentation_node.SetName(scene.GenerateUniqueName(name))
     if nodes:
         layer = yield from _layer_steps(labels, list(blocks.values()))
         world = volume_geometry(t2_volume)
@@ -74,11 +66,18 @@ def segmentation_steps(
             segment.SetTag(FOUND_TAG, fingerprint(NodeMask(block.mask, block.start_ijk, world)))
             segmentation_node.GetSegmentation().AddSegment(segment, node.id)
         yield
-    scene.AddNode(segmentation_node)
-    segmentation_node.CreateDefaultDisplayNodes()
-    segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(t2_volume)
-    segmentation_node.GetDisplayNode().SetOpacity2DFill(SEGMENT_OPACITY_2D_FILL)
     return segmentation_node
+
+
+def display_steps(
+    segmentation_node: slicer.vtkMRMLSegmentationNode, t2_volume: slicer.vtkMRMLScalarVolumeNode
+) -> Generator[None, None, None]:
+    """Have a segmentation that was just put into a scene shown; its reference geometry is the T2's."""
+    segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(t2_volume)
+    yield
+    segmentation_node.CreateDefaultDisplayNodes()
+    yield
+    segmentation_node.GetDisplayNode().SetOpacity2DFill(SEGMENT_OPACITY_2D_FILL)
 
 
 def add_segmentation(
@@ -88,7 +87,11 @@ def add_segmentation(
     t2_volume: slicer.vtkMRMLScalarVolumeNode,
 ) -> slicer.vtkMRMLSegmentationNode:
     """Put the nodes into a scene at once; see `segmentation_steps`."""
-    return last_of(segmentation_steps(scene, labels, nodes, t2_volume))
+    segmentation_node = last_of(segmentation_steps(labels, nodes, t2_volume))
+    segmentation_node.SetName(scene.GenerateUniqueName(SEGMENTATION_NAME))
+    scene.AddNode(segmentation_node)
+    last_of(display_steps(segmentation_node, t2_volume))
+    return segmentation_node
 
 
 def _segment(node: Node, layer: slicer.vtkOrientedImageData) -> slicer.vtkSegment:
