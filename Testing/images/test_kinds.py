@@ -97,6 +97,14 @@ def test_acquisition_that_is_called_adc(maker: Any) -> None:
     assert (series.role, series.b_values) == ("DWI", (50.0, 800.0))
 
 
+def test_several_unknown_b_values_are_not_averaged(maker: Any) -> None:
+    for _ in range(2):
+        maker.series(3, "dwi tra", **timed("EP", 60, 5000))
+    (series,) = scan_study(maker.folder)
+    assert (series.role, series.b_values) == ("DWI", ())
+    assert series.problem == "Every slice is there 2 times (several b-values that no header names)."
+
+
 def test_b0_without_a_b_value(maker: Any) -> None:
     maker.series(3, "dwi", **timed("EP", 60, 5000), DiffusionDirectionality="NONE")
     maker.series(

@@ -21,6 +21,8 @@ from LymphNodeSegLib.job import Job
 from LymphNodeSegLib.pipeline import read_study
 from LymphNodeSegLib.progress import Silent
 
+from Benchmarks.scan import make_large_study
+
 T2_AXIAL = "1.3.6.1.4.1.14519.5.2.1.7311.5101.160028252338004527274326500702"
 DWI_MEASURED = "1.3.6.1.4.1.14519.5.2.1.7311.5101.193930593885836732899229869284"
 ADC_MAP = "1.3.6.1.4.1.14519.5.2.1.7311.5101.339319789559896104041345048780"
@@ -152,13 +154,7 @@ def test_names_order_and_folders_do_not_matter(prostatex: Path, tmp_path: Path) 
 @pytest.mark.slow
 def test_five_thousand_files_are_scanned_in_ten_seconds(prostatex: Path, tmp_path: Path) -> None:
     """Real headers of 130 elements; CPU time of one process, whatever else the machine does."""
-    files = sorted(prostatex.rglob("*.dcm"))
-    for count in range(5000):
-        dataset = pydicom.dcmread(files[count % len(files)])
-        copy = f".{count // len(files)}"
-        dataset.SeriesInstanceUID = dataset.SeriesInstanceUID[:55] + copy
-        dataset.SOPInstanceUID = dataset.SOPInstanceUID[:55] + copy
-        dataset.save_as(tmp_path / f"{count * 7919 % 10007:05d}")
+    make_large_study(prostatex, tmp_path, 5000)
     started = time.process_time()
     series = scan_study(tmp_path)
     assert time.process_time() - started <= 10.0

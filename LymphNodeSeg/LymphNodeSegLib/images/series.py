@@ -211,9 +211,13 @@ def _places(slices: Sequence[Slice]) -> set[tuple[float, ...]]:
 
 
 def _volume(b_value: Optional[float], slices: Sequence[Slice]) -> Volume:
-    """A trace image is preferred to the directions that it was made of."""
+    """A trace image is preferred to the directions that it was made of.
+
+    Images of one place at b-values that nobody knows must not be averaged: they may be b = 0 and 800.
+    """
     isotropic = [piece for piece in slices if piece.directionality == "isotropic"]
-    return Volume(b_value, stack_of(isotropic or slices, repeats_allowed=True))
+    known = b_value is not None
+    return Volume(b_value, stack_of(isotropic or slices, known, "several b-values that no header names"))
 
 
 def _shells(slices: Sequence[Slice]) -> list[tuple[Optional[float], list[Slice]]]:

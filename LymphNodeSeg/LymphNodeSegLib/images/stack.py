@@ -37,12 +37,17 @@ class Stack:
     problem: Optional[str] = None
 
 
-def stack_of(slices: Sequence[Slice], repeats_allowed: bool = False) -> Stack:
+def stack_of(
+    slices: Sequence[Slice],
+    repeats_allowed: bool = False,
+    repeats_may_be: str = "a dynamic series, or several echoes",
+) -> Stack:
     """Sort slices of one orientation by their position along the normal.
 
     Args:
         slices: At least one.
         repeats_allowed: Whether several images of the same place may be averaged (DWI).
+        repeats_may_be: What they may be where they are not allowed, for the reason.
     """
     unsorted = tuple((piece,) for piece in slices)
     problem = _problem_of_headers(slices)
@@ -55,7 +60,8 @@ def stack_of(slices: Sequence[Slice], repeats_allowed: bool = False) -> Stack:
     places = _places(order, normal)
     if len(places) == 1:
         return Stack(tuple(places), problem="There is only one slice.")
-    problem = _problem_of_repeats(places, repeats_allowed) or _problem_of_positions(places, normal)
+    unless = "" if repeats_allowed else repeats_may_be
+    problem = _problem_of_repeats(places, unless) or _problem_of_positions(places, normal)
     if problem is not None:
         return Stack(tuple(places), problem=problem)
     first = places[0][0]
@@ -136,7 +142,7 @@ def _places(order: Sequence[Slice], normal: np.ndarray) -> list[tuple[Slice, ...
     return [tuple(place) for place in places]
 
 
-def _problem_of_repeats(places: Sequence[tuple[Slice, ...]], repeats_allowed: bool) -> Optional[str]:
+def _problem_of_repeats(places: Sequence[tuple[Slice, ...]], unless: str) -> Optional[str]:
     counts = Counter(len(place) for place in places)
     if set(counts) == {1}:
         return None
@@ -153,8 +159,8 @@ def _problem_of_repeats(places: Sequence[tuple[Slice, ...]], repeats_allowed: bo
             f"Most positions are there {usual} times, but that of instance {odd[0].instance_number} "
             f"{len(odd)} times."
         )
-    if not repeats_allowed:
-        return f"Every slice is there {len(places[0])} times (a dynamic series, or several echoes)."
+    if unless:
+        return f"Every slice is there {len(places[0])} times ({unless})."
     return None
 
 
