@@ -2,8 +2,8 @@
 
     python -m Benchmarks.scan STUDY_DIR [--files 5000]
 
-Copies the files of a study, with new UIDs, until there are as many as wanted. Printed: processor time of pydicom
-reading every header, and of the product finding series, roles and b-values, in the same process by turns.
+Copies the files of a study, with new UIDs, until there are as many as wanted. Printed: processor time of
+pydicom reading every header, and of the product finding series, roles and b-values, in one process by turns.
 """
 
 from __future__ import annotations
