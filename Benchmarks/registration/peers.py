@@ -2,8 +2,8 @@
 
     PYTHON peers.py elastix|ants FOLDER
 
-FOLDER holds t2.nrrd, dwi.nrrd and points.npy (n, 3; LPS mm, T2 voxel centers). Writes mapped.npy and
-measured.json (seconds of the registration with the DWI brought onto the T2 grid, peak memory).
+FOLDER holds t2.nrrd, dwi.nrrd and points.npy (n, 3; LPS mm). Writes into its folder of the method's name
+mapped.npy and measured.json (seconds of the registration with the DWI brought onto the T2 grid, peak memory).
 Each peer runs as its documentation begins: elastix's default rigid and B-spline maps, ANTs' "SyNRA".
 """
 
@@ -53,11 +53,12 @@ def ants(folder: Path, points: np.ndarray) -> tuple[np.ndarray, float]:
 
 def main() -> None:
     """Runs the method that the command line names."""
-    folder = Path(sys.argv[2])
-    mapped, seconds = {"elastix": elastix, "ants": ants}[sys.argv[1]](folder, np.load(folder / "points.npy"))
-    np.save(folder / "mapped.npy", mapped)
+    method, folder = sys.argv[1], Path(sys.argv[2])
+    mapped, seconds = {"elastix": elastix, "ants": ants}[method](folder, np.load(folder / "points.npy"))
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    (folder / "measured.json").write_text(json.dumps({"seconds": seconds, "peak_mib": peak_mib}))
+    np.save(folder / method / "mapped.npy", mapped)
+    measured = {"seconds": seconds, "cpu_seconds": time.process_time(), "peak_mib": peak_mib}
+    (folder / method / "measured.json").write_text(json.dumps(measured))
 
 
 if __name__ == "__main__":

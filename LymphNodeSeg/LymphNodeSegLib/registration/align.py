@@ -8,13 +8,17 @@ import numpy as np
 
 from ..images.image import Geometry, Image
 from ..progress import Part, Progress
-from .descriptor import self_similarity, structure
-from .distortion import OUTLIER, displaced, refine
+from .descriptor import self_similarity
+from .distortion import OUTLIER, Pair, displaced, refine
+from .movement import moved
 from .rigid import rigid_step
 from .space import Level, level
+from .spline import SmoothField
 
 COARSE_MM, MIDDLE_MM = 6.0, 3.0
-STIFF, SOFT = 2.0, 0.2
+KNOT_MM = 24.0  # off-resonance in the body is smooth but next to gas, where EPI has no signal to be matched
+STIFF, SOFT = 3e5, 3e4  # mm^4
+ROUNDS = 2  # movement and distortion by turns
 FARTHEST_MM = 12.0
 LEAST_JACOBIAN = 0.25
 
@@ -27,15 +31,15 @@ class Alignment:
         rigid: 4x4 matrix from LPS points of the T2 to LPS points of the DWI.
         grid: Grid of the displacement, along the DWI's axes.
         axis: The axis of the grid along which it displaces: 0, 1, 2 for i, j, k.
-        displacement_mm: [k, j, i] at the grid's points, where the rigid movement has led.
-        usual_mm: Median size of the displacement where both images show the patient.
+        coefficients_mm: The displacement where the rigid movement has led.
+        space: What the coefficients mean on the grid.
     """
 
     rigid: np.ndarray
     grid: Geometry
     axis: int
-    displacement_mm: np.ndarray
-    usual_mm: float
+    coefficients_mm: np.ndarray
+    space: SmoothField
 
 
 class Matcher:
@@ -55,69 +59,51 @@ class Matcher:
         self._array_axis = 2 - axis
         self.grid = self._level.grid
         self.spacing_mm = self.grid.spacing_mm[axis]
+        self.space = SmoothField(self._level.dwi.shape, self.grid.spacing_mm[::-1], KNOT_MM)
         self.place(rigid)
 
     def place(self, rigid: np.ndarray) -> None:
         """Brings the T2 to where the rigid movement leads."""
         self.rigid = rigid
         t2, body = self._level.t2_moved(rigid)
-        self._fixed = self_similarity(t2, body)
-        self._both = body & self._level.dwi_here
-        self._weight = self._both * structure(t2, self._both)
+        both = body & self._level.dwi_here
+        self._pair = Pair(t2, self._level.dwi, self_similarity(t2, body), self._moving, both)
 
-    def move(self, steps: int, progress: Progress) -> None:
-        """Makes the rigid movement better."""
-        moving = _evened(self._moving)
-        weight = self._both.astype(np.float32)
-        step = rigid_step(_evened(self._fixed), moving, weight, self.grid, steps, progress.fraction)
-        self.place(step @ self.rigid)
+    def move_far(self, steps: int, progress: Progress) -> None:
+        """Makes a rigid movement better that may be off by more than a few millimeters."""
+        moving, fixed = _evened(self._moving), _evened(self._pair.t2_features)
+        weight = self._pair.both.astype(np.float32)
+        self.place(rigid_step(fixed, moving, weight, self.grid, steps, progress.fraction) @ self.rigid)
+
+    def move(self, coefficients: np.ndarray, steps: int, progress: Progress) -> None:
+        """Makes the rigid movement better, given the displacement."""
+        dwi = displaced(self._level.dwi, self._array_axis, self.space.values(coefficients))
+        self.place(moved(self._level, dwi, self.rigid, steps, progress.fraction))
 
     def best_shift(self) -> float:
         """The displacement, voxels, by which the DWI as a whole fits best; 0 if that is not within reach."""
-        reach = max(1, min(int(FARTHEST_MM / self.spacing_mm), self._weight.shape[self._array_axis] // 4))
-        costs = [
-            _mismatch(self._fixed, self._moving, self._weight, self._array_axis, step)
-            for step in range(-reach, reach + 1)
-        ]
+        reach = max(1, min(int(FARTHEST_MM / self.spacing_mm), self._pair.both.shape[self._array_axis] // 4))
+        costs = [_mismatch(self._pair, self._array_axis, step) for step in range(-reach, reach + 1)]
         best = int(np.argmin(costs))
         if best in (0, 2 * reach):
             return 0.0
         return best - reach + _vertex(*costs[best - 1 : best + 2])
 
-    def across(self, displacement: np.ndarray) -> np.ndarray:
-        """The movement in the plane across the displacement, 4x4 LPS; voxels at the ends do not vote.
+    def refined(self, coefficients: np.ndarray, stiff: float, steps: int, progress: Progress) -> np.ndarray:
+        """Coefficients of a better displacement, voxels."""
+        return refine(self._pair, self._array_axis, self.space, coefficients, stiff, steps, progress.fraction)
 
-        Through the slices nothing is moved: on phantoms that estimate is as often wrong as right.
-        """
-        moving = displaced(self._moving, self._array_axis, displacement)
-        axis = 3 - self._array_axis  # the other one of the plane's array axes, 1 and 2
-        weight = self._weight.copy()
-        rows = np.moveaxis(weight, axis, 0)
-        rows[0] = rows[-1] = 0.0
-        costs = [_mismatch(self._fixed, moving, weight, axis, step) for step in (-1, 0, 1)]
-        shift = np.eye(4)
-        image_axis = 2 - axis
-        shift[:3, 3] = self.grid.direction[:, image_axis] * self.grid.spacing_mm[image_axis] * _vertex(*costs)
-        return shift
+    def unfolded(self, coefficients: np.ndarray) -> np.ndarray:
+        """The displacement, smoothed until its Jacobian is nowhere below the least; usually as it is."""
+        from scipy.ndimage import gaussian_filter
 
-    @property
-    def seen(self) -> np.ndarray:
-        """True where both images show the patient, [k, j, i]."""
-        return self._both
-
-    def refined(self, displacement: np.ndarray, stiff: float, steps: int, progress: Progress) -> np.ndarray:
-        """A better displacement, voxels, [k, j, i]."""
-        stiffness = tuple(stiff * (self.spacing_mm / mm) ** 2 for mm in self.grid.spacing_mm[::-1])
-        return refine(
-            self._fixed,
-            self._moving,
-            self._weight,
-            self._array_axis,
-            displacement,
-            stiffness,
-            steps,
-            progress.fraction,
-        )
+        smooth = coefficients
+        for sigma in (0.5, 1.0, 2.0, 4.0):
+            steepest = float(np.gradient(self.space.values(smooth), axis=self._array_axis).min())
+            if steepest >= LEAST_JACOBIAN - 1.0:
+                return smooth
+            smooth = gaussian_filter(coefficients, sigma, mode="nearest")
+        return np.zeros_like(coefficients)
 
 
 def find_rigid(t2: Image, dwi: Image, start: np.ndarray, far: bool, progress: Progress) -> np.ndarray:
@@ -132,11 +118,13 @@ def find_rigid(t2: Image, dwi: Image, start: np.ndarray, far: bool, progress: Pr
         progress: Told of the work done.
     """
     rigid = start
-    for number, spacing_mm in enumerate((COARSE_MM, MIDDLE_MM) if far else (MIDDLE_MM,)):
+    for number, spacing_mm in enumerate((COARSE_MM, MIDDLE_MM) if far else ()):
         matcher = Matcher(t2, dwi, rigid, 0, spacing_mm)
-        matcher.move(15, Part(progress, 0.5 * number, 0.5 * (number + 1)))
+        matcher.move_far(15, Part(progress, 0.3 * number, 0.3 * (number + 1)))
         rigid = matcher.rigid
-    return rigid
+    matcher = Matcher(t2, dwi, rigid, 0, MIDDLE_MM)
+    matcher.move(np.zeros(matcher.space.shape, dtype=np.float32), 6, Part(progress, 0.6, 1.0))
+    return matcher.rigid
 
 
 def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progress: Progress) -> Alignment:
@@ -150,15 +138,16 @@ def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progres
         progress: Told of the work done.
     """
     matcher = Matcher(t2, dwi, rigid, axis, MIDDLE_MM)
-    displacement = np.full(matcher.grid.size_ijk[::-1], matcher.best_shift(), dtype=np.float32)
-    displacement = matcher.refined(displacement, STIFF, 5, Part(progress, 0.0, 0.4))
-    displacement = matcher.refined(displacement, SOFT, 5, Part(progress, 0.4, 0.8))
-    # After the distortion, not before: it would be taken for movement.
-    moved = matcher.across(displacement) @ rigid
-    displacement_mm = _unfolded(displacement * matcher.spacing_mm, 2 - axis, matcher.spacing_mm)
-    usual_mm = float(np.median(np.abs(displacement_mm[matcher.seen]))) if matcher.seen.any() else 0.0
-    progress.fraction(1.0)
-    return Alignment(moved, matcher.grid, axis, displacement_mm, usual_mm)
+    found = np.full(matcher.space.shape, matcher.best_shift(), dtype=np.float32)
+    # The distortion comes first: it would be taken for movement.
+    found = matcher.refined(found, STIFF, 3, Part(progress, 0.0, 0.2))
+    found = matcher.refined(found, SOFT, 3, Part(progress, 0.2, 0.4))
+    for number in range(ROUNDS):
+        done = 0.4 + 0.6 * number / ROUNDS
+        matcher.move(found, 4, Part(progress, done, done + 0.3 / ROUNDS))
+        found = matcher.refined(found, SOFT, 3, Part(progress, done + 0.3 / ROUNDS, done + 0.6 / ROUNDS))
+    found_mm = matcher.unfolded(found) * np.float32(matcher.spacing_mm)
+    return Alignment(matcher.rigid, matcher.grid, axis, found_mm, matcher.space)
 
 
 def _evened(channels: np.ndarray) -> np.ndarray:
@@ -173,31 +162,19 @@ def _evened(channels: np.ndarray) -> np.ndarray:
     return np.asarray(correlate1d(channels, kernel, axis=0, mode="nearest"))
 
 
-def _unfolded(displacement_mm: np.ndarray, array_axis: int, voxel_mm: float) -> np.ndarray:
-    """The displacement, smoothed until its Jacobian is nowhere below the least; usually as it is."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = displacement_mm
-    for sigma in (1.0, 2.0, 4.0, 8.0):
-        if float(np.gradient(smooth, voxel_mm, axis=array_axis).min()) >= LEAST_JACOBIAN - 1.0:
-            return smooth
-        smooth = gaussian_filter(displacement_mm, sigma, mode="nearest")
-    return np.zeros_like(displacement_mm)
-
-
-def _mismatch(fixed: np.ndarray, moving: np.ndarray, weight: np.ndarray, axis: int, step: int) -> float:
-    """Mean mismatch of the fixed with the moving descriptors `step` voxels further along an array axis.
+def _mismatch(pair: Pair, axis: int, step: int) -> float:
+    """Mean mismatch of the T2's with the DWI's descriptors `step` voxels further along an array axis.
 
     Whole voxels only: between them interpolation averages noise away and would draw the movement there.
     """
-    size = fixed.shape[axis]
+    size = pair.both.shape[axis]
     here: list[slice] = [slice(None)] * 3
     there = list(here)
     here[axis] = slice(max(0, -step), size - max(0, step))
     there[axis] = slice(max(0, step), size - max(0, -step))
-    counts = weight[tuple(here)]
-    squared = np.mean((fixed[tuple(here)] - moving[tuple(there)]) ** 2, axis=-1)
-    return float((counts * squared / (squared + OUTLIER)).sum() / max(float(counts.sum()), 1e-9))
+    counts = pair.both[tuple(here)]
+    squared = np.mean((pair.t2_features[tuple(here)] - pair.dwi_features[tuple(there)]) ** 2, axis=-1)
+    return float((squared / (squared + OUTLIER))[counts].sum() / max(int(counts.sum()), 1))
 
 
 def _vertex(low: float, middle: float, high: float) -> float:

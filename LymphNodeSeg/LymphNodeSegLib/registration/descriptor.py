@@ -10,6 +10,8 @@ from itertools import combinations
 
 import numpy as np
 
+from .threads import in_threads
+
 CHANNELS = 12
 PATCH_SIGMA_VOXELS = (0.5, 1.0, 1.0)
 _NEIGHBORS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
@@ -33,11 +35,13 @@ def self_similarity(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
     ]
     distances = np.empty((*array.shape, CHANNELS), dtype=np.float32)
     pairs = [pair for pair in combinations(range(len(_NEIGHBORS)), 2) if pair[0] // 2 != pair[1] // 2]
-    for channel, (first, second) in enumerate(pairs):
-        difference = neighbors[first] - neighbors[second]
-        distances[..., channel] = gaussian_filter(
-            difference * difference, PATCH_SIGMA_VOXELS, truncate=2.5, mode="nearest"
-        )
+
+    def distance(pair: tuple[int, int]) -> np.ndarray:
+        difference = neighbors[pair[0]] - neighbors[pair[1]]
+        return gaussian_filter(difference * difference, PATCH_SIGMA_VOXELS, truncate=2.5, mode="nearest")
+
+    for channel, patch in enumerate(in_threads(distance, pairs)):
+        distances[..., channel] = patch
     distances -= distances.min(axis=-1, keepdims=True)
     contrast = distances.mean(axis=-1, keepdims=True)
     # Half of a pelvis is fat without structure: the median contrast is that of the noise, and what does not
@@ -45,16 +49,3 @@ def self_similarity(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
     np.maximum(contrast, np.median(contrast[inside]) + 1e-12 if inside.any() else 1.0, out=contrast)
     distances /= -contrast
     return np.exp(distances, out=distances)
-
-
-def structure(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """How much there is to see around each voxel: 0 in flat tissue, towards 1 at edges; float32 [k, j, i]."""
-    from scipy.ndimage import gaussian_filter
-
-    steepness = np.zeros(array.shape, dtype=np.float32)
-    for order in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
-        slope = gaussian_filter(array, (0.6, 1.0, 1.0), order=order, mode="nearest")
-        steepness += slope * slope
-    steepness = gaussian_filter(steepness, PATCH_SIGMA_VOXELS)
-    usual = float(np.median(steepness[inside])) if inside.any() else 1.0
-    return np.asarray(steepness / (steepness + 3.0 * usual + 1e-12), dtype=np.float32)

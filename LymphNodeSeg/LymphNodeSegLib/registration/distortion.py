@@ -1,64 +1,108 @@
-"""The EPI distortion: a smooth displacement along one array axis, by Gauss-Newton steps on the descriptors.
+"""The EPI distortion: a smooth displacement along one array axis, by Gauss-Newton steps.
 
-Arrays are [k, j, i], descriptors [k, j, i, channel]; displacements are in voxels along the given array axis
-(0, 1, 2 for k, j, i).
+Two measures drive it: the mismatch of self-similarity descriptors, sharp and robust, and how well the DWI
+explains the T2 around each voxel, which is steadier over a region. Arrays are [k, j, i], descriptors
+[k, j, i, channel]; displacements are in voxels along the given array axis (0, 1, 2 for k, j, i).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Callable
 
 import numpy as np
 
+from .correlation import local_fit
+from .spline import SmoothField
+
 OUTLIER = 0.05  # squared descriptor mismatch beyond which a voxel counts less
-SOLVER_STEPS = 12
+FIT_SHARE = 0.05  # of the local fit beside the descriptors: as large as it helps, on phantoms
+SMALL = 1e-3  # pull towards no displacement where nothing is seen
+STEEPEST = 0.3  # smallest Jacobian by which a slope is scaled
+SOLVER_STEPS = 40
+
+
+@dataclass(frozen=True)
+class Pair:
+    """T2 and DWI on one grid.
+
+    Attributes:
+        t2, dwi: The images.
+        t2_features, dwi_features: Their descriptors.
+        both: Boolean, where both show the patient.
+    """
+
+    t2: np.ndarray
+    dwi: np.ndarray
+    t2_features: np.ndarray
+    dwi_features: np.ndarray
+    both: np.ndarray
 
 
 def refine(
-    fixed: np.ndarray,
-    moving: np.ndarray,
-    weight: np.ndarray,
+    pair: Pair,
     axis: int,
+    space: SmoothField,
     start: np.ndarray,
-    stiffness: tuple[float, ...],
+    stiffness: float,
     steps: int,
     report: Callable[[float], None],
 ) -> np.ndarray:
-    """Gauss-Newton on the sum of w |fixed - moving(x + u)|^2 + stiffness |gradient of u|^2; u, [k, j, i].
+    """Better coefficients of the displacement by which the DWI is read.
 
     Args:
-        fixed: Descriptors of the T2.
-        moving: Descriptors of the DWI.
-        weight: [k, j, i], how far a voxel counts, 0 to 1.
+        pair: The images.
         axis: Array axis of the displacement.
-        start: Displacement to begin with, voxels.
-        stiffness: Weight of the squared slope of u along k, j, i.
+        space: What the coefficients mean.
+        start: Coefficients to begin with.
+        stiffness: Weight of the field's bending, in mm^4.
         steps: Number of linearizations.
         report: Receives 0 to 1; may raise.
     """
-    active = np.flatnonzero(weight.ravel() > 0.0)
-    table, wanted = moving.reshape(-1, moving.shape[-1]), fixed.reshape(-1, fixed.shape[-1])[active]
-    counts = weight.ravel()[active]
-    displacement = start.astype(np.float32)
+    coefficients = start
     for step in range(steps):
-        value, slope = _read(table, weight.shape, axis, active, displacement.ravel()[active])
-        residual = wanted - value
-        robust = counts / (1.0 + np.einsum("nc,nc->n", residual, residual) / (value.shape[1] * OUTLIER))
-        curvature, force = np.zeros(weight.size, np.float32), np.zeros(weight.size, np.float32)
-        curvature[active] = robust * np.einsum("nc,nc->n", slope, slope) / value.shape[1]
-        force[active] = robust * np.einsum("nc,nc->n", slope, residual) / value.shape[1]
-        pull = force.reshape(weight.shape) + _laplacian(displacement, stiffness)
-        displacement = displacement + _solved(curvature.reshape(weight.shape), stiffness, pull)
+        displacement = space.values(coefficients)
+        curvature, force = _by_descriptors(pair, axis, displacement)
+        more_curvature, more_force = _by_local_fit(pair, axis, displacement)
+        curvature += FIT_SHARE * more_curvature
+        force += FIT_SHARE * more_force
+        coefficients = coefficients + _solved(space, curvature, force, stiffness, coefficients)
         report((step + 1) / steps)
-    return displacement
+    return coefficients
 
 
 def displaced(moving: np.ndarray, axis: int, displacement: np.ndarray) -> np.ndarray:
-    """Descriptors read at x + u, linearly; the ends are held."""
+    """An image read at x + u, linearly; the ends are held."""
     everywhere = np.arange(displacement.size)
-    table = moving.reshape(-1, moving.shape[-1])
-    value, _ = _read(table, displacement.shape, axis, everywhere, displacement.ravel())
+    value, _ = _read(moving.reshape(-1, 1), displacement.shape, axis, everywhere, displacement.ravel())
     return value.reshape(moving.shape)
+
+
+def _by_descriptors(pair: Pair, axis: int, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Curvature and force at each voxel, from the descriptors."""
+    shape, active = pair.both.shape, np.flatnonzero(pair.both)
+    channels = pair.t2_features.shape[-1]
+    table, wanted = (features.reshape(-1, channels) for features in (pair.dwi_features, pair.t2_features))
+    value, slope = _read(table, shape, axis, active, displacement.ravel()[active])
+    residual = wanted[active] - value
+    usual = 1.0 + np.einsum("nc,nc->n", residual, residual) / (channels * OUTLIER)
+    curvature, force = np.zeros(pair.both.size, np.float32), np.zeros(pair.both.size, np.float32)
+    curvature[active] = np.einsum("nc,nc->n", slope, slope) / (channels * usual)
+    force[active] = np.einsum("nc,nc->n", slope, residual) / (channels * usual)
+    return curvature.reshape(shape), force.reshape(shape)
+
+
+def _by_local_fit(pair: Pair, axis: int, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Curvature and force at each voxel, from how well the DWI explains the T2."""
+    dwi = displaced(pair.dwi, axis, displacement)
+    fit = local_fit(pair.t2, dwi, pair.both)
+    jacobian = np.maximum(1.0 + _slope(displacement, axis), STEEPEST)
+    slope = _slope(dwi, axis) / jacobian
+    return fit.curvature * slope**2, fit.pull * slope
+
+
+def _slope(array: np.ndarray, axis: int) -> np.ndarray:
+    return np.gradient(array, axis=axis) if array.shape[axis] > 1 else np.zeros_like(array)
 
 
 def _read(
@@ -75,31 +119,29 @@ def _read(
     return low + (position - lower).astype(np.float32)[:, None] * slope, slope
 
 
-def _laplacian(values: np.ndarray, stiffness: tuple[float, ...]) -> np.ndarray:
-    """Divergence of the stiffness times the gradient; nothing flows through the ends."""
-    result = np.zeros_like(values)
-    for axis, factor in enumerate(stiffness):
-        flow = np.float32(factor) * np.diff(values, axis=axis)
-        before, after = [slice(None)] * 3, [slice(None)] * 3
-        before[axis], after[axis] = slice(0, -1), slice(1, None)
-        result[tuple(before)] += flow
-        result[tuple(after)] -= flow
-    return result
+def _solved(
+    space: SmoothField, curvature: np.ndarray, force: np.ndarray, stiffness: float, coefficients: np.ndarray
+) -> np.ndarray:
+    """Change of the coefficients, by conjugate gradients, diagonally preconditioned."""
 
+    def applied(change: np.ndarray) -> np.ndarray:
+        data = space.gathered(curvature * space.values(change))
+        return data + np.float32(SMALL) * change + np.float32(stiffness) * space.bending(change)
 
-def _solved(curvature: np.ndarray, stiffness: tuple[float, ...], force: np.ndarray) -> np.ndarray:
-    """Conjugate gradients, diagonally preconditioned, on (curvature - laplacian) x = force."""
-    diagonal = curvature + np.float32(2.0 * sum(stiffness) + 1e-6)
-    solution, residual = np.zeros_like(force), force.copy()
+    pull = space.gathered(force) - np.float32(SMALL) * coefficients
+    residual = pull - np.float32(stiffness) * space.bending(coefficients)
+    # A cubic B-spline's overlap with its neighbors is about that share of its own sum.
+    diagonal = 0.3 * space.gathered(curvature) + np.float32(SMALL + stiffness * space.bending_diagonal)
+    solution = np.zeros_like(residual)
     direction = residual / diagonal
     energy = first = float(np.vdot(residual, direction))
     for _ in range(SOLVER_STEPS):
         if energy <= 1e-4 * first:
             break
-        applied = curvature * direction - _laplacian(direction, stiffness)
-        length = np.float32(energy / float(np.vdot(direction, applied)))
+        towards = applied(direction)
+        length = np.float32(energy / float(np.vdot(direction, towards)))
         solution += length * direction
-        residual -= length * applied
+        residual = residual - length * towards
         preconditioned = residual / diagonal
         before, energy = energy, float(np.vdot(residual, preconditioned))
         direction = preconditioned + np.float32(energy / before) * direction

@@ -19,9 +19,6 @@ from .transform import compose, rigid_transform, spline_transform
 if TYPE_CHECKING:
     import SimpleITK
 
-KNOT_MM = 4.5
-# Distortions smaller than this are left: what is found of them is no nearer to the truth than nothing.
-LEAST_MOVE_MM = 1.5  # half a voxel of the working grid
 LEAST_GAIN = 1.01  # the excess over independence must grow by so much for a step to be taken
 NOT_THE_SAME = 1.002  # similarity under which the images cannot be told to show the same
 
@@ -58,17 +55,14 @@ def register(study: StudyImages, method: str = "deformable", progress: Progress 
     trusted = len(begin) == 1 and np.array_equal(begin[0], np.eye(4))
     progress.fraction(0.05)
     found = [_candidate(judge, "none", compose())]
-    turned = False
-    if method != "none":
+    turned, rigid = False, begin[0]
+    if method == "rigid" or not trusted:
         rigid = _best_rigid(study.t2, guide, begin, not trusted, Part(progress, 0.05, 0.25))
+        found.append(_candidate(judge, "rigid", compose(rigid_transform(rigid))))
+    if method != "none":
         turned = better_turned(study.t2, guide, rigid)
-        if method == "rigid" or not trusted:
-            found.append(_candidate(judge, "rigid", compose(rigid_transform(rigid))))
     if method == "deformable" and not turned:
-        # In one frame of reference the distortion comes first: it would be taken for movement.
-        found += _deformable(
-            judge, study.t2, guide, begin[0] if trusted else rigid, Part(progress, 0.25, 0.75)
-        )
+        found += _deformable(judge, study.t2, guide, rigid, Part(progress, 0.25, 0.75))
     best = found[0] if turned else _best(found)
     verdict = _verdict(judge, found[0], best, method, turned)
     return _resampled(study, best.transform, verdict, Part(progress, 0.75, 1.0))
@@ -99,9 +93,7 @@ def _deformable(
     for number, axis in enumerate(axes):
         part = Part(progress, number / len(axes), (number + 1) / len(axes))
         alignment = find_distortion(t2, dwi, rigid, axis, part)
-        if alignment.usual_mm < LEAST_MOVE_MM:
-            continue
-        spline = spline_transform(alignment.displacement_mm, axis, alignment.grid, KNOT_MM)
+        spline = spline_transform(alignment.coefficients_mm, alignment.space, axis, alignment.grid)
         transform = compose(rigid_transform(alignment.rigid), spline)
         found.append(_candidate(judge, "deformable", transform))
     return found

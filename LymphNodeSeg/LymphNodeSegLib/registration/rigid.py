@@ -1,4 +1,4 @@
-"""The patient's movement between T2 and DWI: a rigid transform by Gauss-Newton on the descriptors.
+"""A rigid transform between T2 and DWI that may start far off, by Gauss-Newton on the descriptors.
 
 A rigid movement is a 4x4 matrix from LPS points of the T2 to LPS points of the DWI.
 """
@@ -62,6 +62,15 @@ def rigid_step(
         report((step + 1) / steps)
         if np.abs(update[3:]).max() < 0.01 and np.abs(update[:3]).max() < 1e-4:
             break
+    return _turned_about(center, rotation, shift)
+
+
+def rotated_about(center: np.ndarray, rotation_vector: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """The rigid movement, 4x4, that turns about a center and then shifts."""
+    return _turned_about(center, _rotation(rotation_vector), shift)
+
+
+def _turned_about(center: np.ndarray, rotation: np.ndarray, shift: np.ndarray) -> np.ndarray:
     movement = np.eye(4)
     movement[:3, :3] = rotation
     movement[:3, 3] = center + shift - rotation @ center

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..images.image import Geometry
+from .spline import SmoothField
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -18,46 +19,27 @@ ORDER = 3
 
 
 def spline_transform(
-    displacement_mm: np.ndarray, axis: int, grid: Geometry, knot_mm: float
+    coefficients_mm: np.ndarray, space: SmoothField, axis: int, grid: Geometry
 ) -> SimpleITK.Transform:
-    """A displacement along one axis of a grid as a cubic B-spline transform.
+    """A displacement along one axis of a grid as a transform from LPS points to LPS points.
 
     Args:
-        displacement_mm: [k, j, i] on the grid, along the grid's axis.
+        coefficients_mm: [k, j, i], of the displacement along the grid's axis.
+        space: What the coefficients mean.
         axis: 0, 1, 2 for i, j, k.
         grid: The grid; outside it the transform is the identity.
-        knot_mm: Distance of the spline's knots in the plane.
-
-    Returns:
-        A transform from LPS points to LPS points, small enough to be written as text.
     """
     import SimpleITK as sitk
-    from scipy.ndimage import map_coordinates, spline_filter
 
-    extent = np.array(grid.size_ijk) - 1
-    mesh = np.maximum(
-        1, np.round(extent * np.array(grid.spacing_mm) / np.array([knot_mm, knot_mm, grid.spacing_mm[2]]))
-    )
-    mesh = mesh.astype(int)
-    # Interpolating coefficients: the spline passes through the displacement at each knot. Knots beyond the
-    # grid hold the value at its border.
-    pad = 6
-    places = [np.arange(-pad, n + pad + 1) * (e / n) for n, e in zip(mesh[::-1], extent[::-1])]
-    at_knots = map_coordinates(
-        displacement_mm, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest", output=np.float64
-    )
-    coefficients = spline_filter(at_knots, order=ORDER, mode="mirror")
-    cut = tuple(slice(pad - 1, pad + n + 2) for n in mesh[::-1])
-    coefficients = coefficients[cut]
-    vector = grid.direction[:, axis]
     transform = sitk.BSplineTransform(3, ORDER)
-    transform.SetTransformDomainMeshSize([int(n) for n in mesh])
+    transform.SetTransformDomainMeshSize([int(n) for n in space.mesh[::-1]])
     transform.SetTransformDomainOrigin(grid.origin_lps_mm)
-    transform.SetTransformDomainPhysicalDimensions([float(e * s) for e, s in zip(extent, grid.spacing_mm)])
+    transform.SetTransformDomainPhysicalDimensions(
+        [float(n * mm) for n, mm in zip(space.mesh[::-1], space.step_mm[::-1])]
+    )
     transform.SetTransformDomainDirection(grid.direction_lps)
-    parameters = np.concatenate([(coefficients * part).ravel() for part in vector])
-    # Binary fractions of a millimeter have few decimals: the text file is a tenth of the size.
-    transform.SetParameters((np.round(parameters * 512.0) / 512.0).tolist())
+    vector = grid.direction[:, axis]
+    transform.SetParameters(np.concatenate([(coefficients_mm * part).ravel() for part in vector]).tolist())
     return transform
 
 
