@@ -1,97 +1,124 @@
 """Target registration error inside the nodes of phantoms: ours, elastix, ANTs and doing nothing.
 
-    python -m Benchmarks.registration [--cases 30] [--difficulty standard|hard] [--peers-python PYTHON]
+    python -m Benchmarks.registration --work DIR [--standard 20] [--hard 10] [--study STUDY]
+        [--methods nothing,ours,elastix,ants] [--peers-python PYTHON] [--threads 2]
 
-PYTHON has itk-elastix and antspyx: an environment of its own, since they need not agree with ours. Without it
-only ours and doing nothing are measured. Seeds begin at 950000: nobody trains or tunes on them. Each method
-runs in a process of its own, one after the other, on the same images; seconds hold no start-up or reading.
+PYTHON has itk-elastix and antspyx: an environment of its own, since they need not agree with ours. Seeds
+begin at 950000: nobody trains or tunes on them. Each method runs in a process of its own, one after the
+other, on the same images; seconds hold no start-up or reading. What is measured stays in DIR, so that a run
+that was broken off goes on; a table's times are of one run only where DIR was empty. STUDY is a patient,
+whose truth is not known: our judge's figures are given instead.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 import SimpleITK as sitk
-from LymphNodeSegLib.phantom import make_phantom
+from LymphNodeSegLib.images.image import Image
+from LymphNodeSegLib.images.study import load_study
+from LymphNodeSegLib.registration.quality import Judge
+
+from .cases import patient_case, phantom_case
 
 FIRST_SEED = 950_000
-WORSE_MM = 0.2  # a case counts as failed when it is worse than doing nothing by more
+WORSE_MM = 0.2  # a case counts as worse when it is worse than doing nothing by more
 HERE = Path(__file__).parent
 
 
-def prepare(seed: int, difficulty: str, folder: Path) -> np.ndarray:
-    """Writes one phantom's images and node points; the true places of the points in the DWI, (n, 3)."""
-    phantom = make_phantom(seed, difficulty)
-    dwi = phantom.dwi_series[0]
-    kji = np.argwhere(phantom.labels > 0)
-    points = phantom.t2.geometry.lps_from_ijk(kji[:, ::-1])
-    truth = points + phantom.displacement_lps_mm[phantom.labels > 0]
-    index = dwi.geometry.ijk_from_lps(truth)
-    seen = np.all((index >= -0.5) & (index <= np.array(dwi.geometry.size_ijk) - 0.5), axis=1)
-    sitk.WriteImage(phantom.t2.to_sitk(), str(folder / "t2.nrrd"))
-    sitk.WriteImage(dwi.to_sitk(), str(folder / "dwi.nrrd"))
-    (folder / "phase.json").write_text(json.dumps(phantom.phase_encoding_lps))
-    np.save(folder / "points.npy", points[seen])
-    return truth[seen]
-
-
-def run(method: str, folder: Path, peers_python: Optional[str]) -> dict:
-    """One method on one case: its measurements, and the points as it maps them."""
+def run(method: str, folder: Path, peers_python: Optional[str], threads: int) -> None:
+    """One method on one case, unless it was run before."""
+    here = folder / method
+    if (here / "measured.json").exists():
+        return
+    here.mkdir(exist_ok=True)
     if method == "nothing":
-        return {"seconds": 0.0, "peak_mib": 0.0, "mapped": np.load(folder / "points.npy")}
+        np.save(here / "mapped.npy", np.load(folder / "points.npy"))
+        (here / "measured.json").write_text(json.dumps({"seconds": 0.0, "cpu_seconds": 0.0, "peak_mib": 0.0}))
+        return
     ours = [sys.executable, "-m", "Benchmarks.registration.ours", str(folder)]
     command = ours if method == "ours" else [str(peers_python), str(HERE / "peers.py"), method, str(folder)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return {**json.loads((folder / "measured.json").read_text()), "mapped": np.load(folder / "mapped.npy")}
+    limits = dict.fromkeys(("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS"), str(threads))
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **limits})
 
 
-def table_row(method: str, cases: list[dict], nothing: list[dict]) -> str:
-    """A line of the table: errors over all node voxels, failures, median seconds, largest memory."""
-    errors = np.concatenate([case["error_mm"] for case in cases])
-    worse = sum(
-        case["error_mm"].mean() > still["error_mm"].mean() + WORSE_MM for case, still in zip(cases, nothing)
-    )
-    means = [case["error_mm"].mean() for case in cases]
-    seconds, peak = np.median([c["seconds"] for c in cases]), max(c["peak_mib"] for c in cases)
+def measured(method: str, folder: Path) -> dict:
+    """What a method did on a phantom: its measurements, and the distance of each point from the truth."""
+    mapped = np.load(folder / method / "mapped.npy")
+    error_mm = np.linalg.norm(mapped - np.load(folder / "truth.npy"), axis=1)
+    return {**json.loads((folder / method / "measured.json").read_text()), "error_mm": error_mm}
+
+
+def table_row(name: str, cases: list[dict], nothing: list[dict]) -> str:
+    """A line of the table: errors, cases worse than doing nothing, median times, largest memory."""
+    means = [float(case["error_mm"].mean()) for case in cases]
+    worse = sum(mean > still["error_mm"].mean() + WORSE_MM for mean, still in zip(means, nothing))
+    wide = np.percentile(np.concatenate([case["error_mm"] for case in cases]), 95)
+    seconds, cpu = (np.median([case[key] for case in cases]) for key in ("seconds", "cpu_seconds"))
     return (
-        f"| {method} | {np.mean(means):.2f} | {np.percentile(errors, 95):.2f} | {max(means):.2f} | {worse} | "
-        f"{seconds:.1f} | {peak:.0f} |"
+        f"| {name} | {len(cases)} | {np.mean(means):.2f} | {wide:.2f} | {max(means):.2f} | {worse} | "
+        f"{seconds:.1f} | {cpu:.1f} | {max(case['peak_mib'] for case in cases):.0f} |"
     )
+
+
+def patient_row(method: str, folder: Path) -> str:
+    """How our judge sees a patient's DWI after a method: similarity, overlap of edges."""
+    t2, dwi = (Image.from_sitk(sitk.ReadImage(str(folder / name))) for name in ("t2.nrrd", "dwi.nrrd"))
+    judge = Judge(t2, dwi)
+    shape = (*judge.grid.size_ijk[::-1], 3)
+    moved = np.load(folder / method / "mapped.npy") - np.load(folder / "points.npy")
+    field = sitk.GetImageFromArray(moved.reshape(shape), isVector=True)
+    field.SetOrigin(judge.grid.origin_lps_mm)
+    field.SetSpacing(judge.grid.spacing_mm)
+    field.SetDirection(judge.grid.direction_lps)
+    figures = judge.figures(judge.look(sitk.DisplacementFieldTransform(field)), judge.body)
+    about = json.loads((folder / method / "measured.json").read_text())
+    cells = [f"{figures.similarity:.4f}", f"{figures.edge_overlap:.3f}", f"{figures.smallest_jacobian:.2f}"]
+    return f"| {' | '.join([method, *cells])} | {about['seconds']:.1f} | {about['cpu_seconds']:.1f} |"
 
 
 def main() -> None:
-    """Measures and prints the table."""
+    """Measures what is not measured yet, and prints the tables."""
     parser = argparse.ArgumentParser(prog="python -m Benchmarks.registration")
-    parser.add_argument("--cases", type=int, default=30)
-    parser.add_argument("--difficulty", choices=("standard", "hard"), default="standard")
+    parser.add_argument("--work", type=Path, required=True, help="folder that keeps cases and results")
+    parser.add_argument("--standard", type=int, default=20)
+    parser.add_argument("--hard", type=int, default=10)
+    parser.add_argument("--study", type=Path, help="DICOM study of a patient")
+    parser.add_argument("--methods", default="nothing,ours,elastix,ants")
     parser.add_argument("--peers-python", help="Python with itk-elastix and antspyx")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    methods = ["nothing", "ours"] + (["elastix", "ants"] if options.peers_python else [])
-    results: dict[str, list[dict]] = {method: [] for method in methods}
-    for seed in range(FIRST_SEED, FIRST_SEED + options.cases):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            truth = prepare(seed, options.difficulty, folder)
-            if not len(truth):
-                continue
+    methods = options.methods.split(",")
+    folders = {}
+    for difficulty, count in (("standard", options.standard), ("hard", options.hard)):
+        folders[difficulty] = [options.work / f"{difficulty}_{FIRST_SEED + n}" for n in range(count)]
+        for n, folder in enumerate(folders[difficulty]):
+            phantom_case(FIRST_SEED + n, difficulty, folder)
             for method in methods:
-                result = run(method, folder, options.peers_python)
-                result["error_mm"] = np.linalg.norm(result.pop("mapped") - truth, axis=1)
-                results[method].append(result)
-                figures = f"{result['error_mm'].mean():.2f} mm, {result['seconds']:.1f} s"
-                print(f"{seed} {method}: {figures}", file=sys.stderr, flush=True)
-    print(f"{len(results['nothing'])} phantoms, {options.difficulty}, seeds from {FIRST_SEED}\n")
-    print("| method | mean TRE mm | 95th percentile mm | worst case mm | worse than nothing | s | peak MiB |")
-    print("|---|---|---|---|---|---|---|")
-    for method in methods:
-        print(table_row(method, results[method], results["nothing"]))
+                run(method, folder, options.peers_python, options.threads)
+                print(folder.name, method, file=sys.stderr, flush=True)
+    head = (
+        "mean TRE mm | 95th percentile mm | worst case mm | worse than nothing | s | processor s | peak MiB |"
+    )
+    for difficulty, cases in folders.items():
+        print(f"\n{difficulty}:\n\n| method | cases | {head}\n|" + "---|" * 9)
+        for method in methods:
+            print(table_row(method, *([measured(m, case) for case in cases] for m in (method, "nothing"))))
+    if options.study:
+        folder = options.work / options.study.name
+        patient_case(load_study(options.study), options.study.name, folder)
+        print(f"\n{options.study.name}:\n\n| method | similarity | edges | Jacobian | s | processor s |")
+        print("|" + "---|" * 6)
+        for method in methods:
+            run(method, folder, options.peers_python, options.threads)
+            print(patient_row(method, folder))
 
 
 if __name__ == "__main__":

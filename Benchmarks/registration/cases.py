@@ -37,7 +37,9 @@ def patient_case(study: StudyImages, name: str, folder: Path) -> None:
         _write(study, points, folder, {"patient": name}, None)
 
 
-def _write(study: StudyImages, points: np.ndarray, folder: Path, about: dict, truth: np.ndarray | None) -> None:
+def _write(
+    study: StudyImages, points: np.ndarray, folder: Path, about: dict, truth: np.ndarray | None
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(study.t2.to_sitk(), str(folder / "t2.nrrd"))
     for number, image in enumerate(study.dwi_series):

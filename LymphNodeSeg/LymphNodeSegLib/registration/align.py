@@ -144,7 +144,7 @@ def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progres
     found = matcher.refined(found, SOFT, 3, Part(progress, 0.2, 0.4))
     for number in range(ROUNDS):
         done = 0.4 + 0.6 * number / ROUNDS
-        matcher.move(found, 4, Part(progress, done, done + 0.3 / ROUNDS))
+        matcher.move(found, 5, Part(progress, done, done + 0.3 / ROUNDS))
         found = matcher.refined(found, SOFT, 3, Part(progress, done + 0.3 / ROUNDS, done + 0.6 / ROUNDS))
     found_mm = matcher.unfolded(found) * np.float32(matcher.spacing_mm)
     return Alignment(matcher.rigid, matcher.grid, axis, found_mm, matcher.space)

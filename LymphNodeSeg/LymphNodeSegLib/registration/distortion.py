@@ -55,7 +55,7 @@ def refine(
         axis: Array axis of the displacement.
         space: What the coefficients mean.
         start: Coefficients to begin with.
-        stiffness: Weight of the field's bending, in mm^4.
+        stiffness: Weight of the field's roughness, in mm^4.
         steps: Number of linearizations.
         report: Receives 0 to 1; may raise.
     """
@@ -126,12 +126,12 @@ def _solved(
 
     def applied(change: np.ndarray) -> np.ndarray:
         data = space.gathered(curvature * space.values(change))
-        return data + np.float32(SMALL) * change + np.float32(stiffness) * space.bending(change)
+        return data + np.float32(SMALL) * change + np.float32(stiffness) * space.roughness(change)
 
     pull = space.gathered(force) - np.float32(SMALL) * coefficients
-    residual = pull - np.float32(stiffness) * space.bending(coefficients)
+    residual = pull - np.float32(stiffness) * space.roughness(coefficients)
     # A cubic B-spline's overlap with its neighbors is about that share of its own sum.
-    diagonal = 0.3 * space.gathered(curvature) + np.float32(SMALL + stiffness * space.bending_diagonal)
+    diagonal = 0.3 * space.gathered(curvature) + np.float32(SMALL + stiffness * space.roughness_diagonal)
     solution = np.zeros_like(residual)
     direction = residual / diagonal
     energy = first = float(np.vdot(residual, direction))

@@ -48,7 +48,7 @@ def thinned(grid: Geometry, apart_mm: float) -> Geometry:
 class Resampler:
     """Samples images where a transform maps the points of a grid; those places are computed once.
 
-    The transform is smooth: between points `FIELD_MM` apart a line differs from it by hundredths of a millimeter.
+    The transform is smooth: between points `FIELD_MM` apart a line is within hundredths of a millimeter.
 
     Args:
         transform: From LPS points of the grid's space to LPS points of the images.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+LEVEL_MM = 80.0  # over which off-resonance in the pelvis is alike, about
+
 
 class SmoothField:
     """What a field on a grid is made of.
@@ -39,22 +41,27 @@ class SmoothField:
             values = _along(axis, basis.T, values)
         return values
 
-    def bending(self, coefficients: np.ndarray) -> np.ndarray:
-        """Derivative of half the summed squared second differences (per mm^2) of the coefficients."""
+    def roughness(self, coefficients: np.ndarray) -> np.ndarray:
+        """Derivative of half the summed squared bending (per mm^2) of the coefficients.
+
+        A small share of their squared slope is in it: far from what is seen the field levels off.
+        """
         result = np.zeros_like(coefficients)
         for axis, step in enumerate(self.step_mm):
-            second = np.diff(coefficients, 2, axis=axis) * np.float32(step**-4)
-            along = np.moveaxis(result, axis, 0)
-            second = np.moveaxis(second, axis, 0)
+            along, values = np.moveaxis(result, axis, 0), np.moveaxis(coefficients, axis, 0)
+            second = np.diff(values, 2, axis=0) * np.float32(step**-4)
             along[:-2] += second
             along[1:-1] -= 2.0 * second
             along[2:] += second
+            first = np.diff(values, axis=0) * np.float32((step * LEVEL_MM) ** -2)
+            along[:-1] -= first
+            along[1:] += first
         return result
 
     @property
-    def bending_diagonal(self) -> float:
-        """What a coefficient inside the mesh adds to its own `bending`."""
-        return float(sum(6.0 * step**-4 for step in self.step_mm))
+    def roughness_diagonal(self) -> float:
+        """What a coefficient inside the mesh adds to its own `roughness`."""
+        return float(sum(6.0 * step**-4 + 2.0 * (step * LEVEL_MM) ** -2 for step in self.step_mm))
 
 
 def _basis(count: int, step: float, cells: int) -> np.ndarray:

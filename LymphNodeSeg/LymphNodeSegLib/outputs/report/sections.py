@@ -221,7 +221,21 @@ def registration(pictures: Sequence[tuple[str, str]], verdict: Verdict) -> str:
         '<p class="small">Lines: strongest edges of the T2 over the DWI. They should follow its borders. '
         "Whole middle slice of the DWI.</p>"
         f"{table('Match of DWI and T2', ['Figure', 'Before', 'After'], rows)}{definitions(details)}"
+        f"{_match_of_regions(verdict)}"
     )
+
+
+def _match_of_regions(verdict: Verdict) -> str:
+    """The same figures for the outer thirds of the body along each of its axes."""
+    rows = [
+        [name]
+        + [number(part[f"similarity_{when}"], 3) for when in ("before", "after")]
+        + [f"{100 * part[f'edge_overlap_{when}']:.0f}{NO_BREAK}%" for when in ("before", "after")]
+        + [number(part["largest_displacement_mm"], 1), number(part["smallest_jacobian"], 2)]
+        for name, part in verdict.regions.items()
+    ]
+    head = ["Third", "Similarity before", "after", "Edges before", "after", "Moved by up to, mm", "Jacobian"]
+    return table("Match in parts of the body", head, rows) if rows else ""
 
 
 def caveats(settings: Settings) -> str:
