@@ -10,6 +10,7 @@ Each peer runs as its documentation begins: elastix's default rigid and B-spline
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -53,7 +54,8 @@ def ants(folder: Path, points: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 def main() -> None:
     """Runs the method that the command line names."""
-    method, folder = sys.argv[1], Path(sys.argv[2])
+    method, folder = sys.argv[1], Path(sys.argv[2]).resolve()
+    os.chdir(folder / method)  # elastix writes its field where it stands
     mapped, seconds, cpu = {"elastix": elastix, "ants": ants}[method](folder, np.load(folder / "points.npy"))
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     np.save(folder / method / "mapped.npy", mapped)
