@@ -6,6 +6,7 @@ Slow packages are imported inside the commands, so that ``--help`` answers at on
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -128,7 +129,7 @@ def series(
         choice = None
         print(f"lymphnodeseg: {error}", file=sys.stderr)
     if as_json:
-        print(json.dumps(series_as_dict(found, choice), indent=1, ensure_ascii=False))
+        print(json.dumps(series_as_dict(found, choice), indent=1))
     else:
         print_series(found, choice)
 
@@ -316,6 +317,9 @@ def evaluate(
 
 def main() -> None:
     """Entry point of the ``lymphnodeseg`` command."""
+    for stream in (sys.stdout, sys.stderr):  # a name in another script must not end a run on an old console
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()
 
 

@@ -40,7 +40,7 @@ def find(
 
     found = find_studies(url, patient_id=patient_id, study_date=date)
     if as_json:
-        print(json.dumps({"studies": [asdict(study) for study in found]}, indent=1, ensure_ascii=False))
+        print(json.dumps({"studies": [asdict(study) for study in found]}, indent=1))
     else:
         print_studies(found)
 

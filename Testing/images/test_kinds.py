@@ -168,6 +168,12 @@ def test_a_t2_in_three_planes_is_a_localizer_whatever_its_name(maker: Any) -> No
     assert (series.role, series.kind) == ("other", "localizer")
 
 
+def test_whole_volumes_in_three_planes_are_no_localizer(maker: Any) -> None:
+    for orientation in (AXIAL, SAGITTAL, CORONAL):
+        maker.series(3, "t2 3d", orientation=orientation, slices=20, **timed("SE", 90, 1400))
+    assert [series.role for series in scan_study(maker.folder)] == ["T2", "T2", "T2"]
+
+
 def test_a_t2_of_three_oblique_groups_is_none(maker: Any) -> None:
     for degrees in (0, 20, 40):
         cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))

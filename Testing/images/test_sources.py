@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -214,3 +216,19 @@ def test_unreadable_files_are_counted_aloud(maker: Any) -> None:
     watcher = Watcher()
     assert len(scan_study(maker.folder, watcher)) == 2
     assert watcher.messages == ["1 DICOM file cannot be read and is left out."]
+
+
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_names_on_a_console_that_lacks_their_script(maker: Any, option: tuple[str, ...]) -> None:
+    header = {"SpecificCharacterSet": "ISO_IR 192", "SeriesDescription": "轴位T2 Übersicht"}
+    maker.series(1, "", **header)
+    run = subprocess.run(
+        [sys.executable, "-m", "LymphNodeSegLib.cli", "series", str(maker.folder), *option],
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        capture_output=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert b"Traceback" not in run.stderr
+    if option:
+        (series,) = json.loads(run.stdout)["series"]
+        assert series["description"] == header["SeriesDescription"]

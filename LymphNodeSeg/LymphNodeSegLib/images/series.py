@@ -20,6 +20,7 @@ SHELL_GAP_S_MM2 = 4.0
 SHELL_GAP_SHARE = 0.03
 SAME_ORIENTATION = 0.02
 PERPENDICULAR = 0.3
+MOST_LOCALIZER_SLICES = 15
 DYNAMIC_TIMES = 3
 
 
@@ -148,14 +149,12 @@ def _by_orientation(slices: Sequence[Slice]) -> list[list[Slice]]:
 
 
 def _in_three_planes(slices: Sequence[Slice]) -> bool:
-    """Whether a series holds axial, sagittal and coronal slices, whatever its name says."""
-    normals = [
-        np.cross(part[0].orientation_lps[:3], part[0].orientation_lps[3:])
-        for part in _by_orientation(slices)
-        if part[0].orientation_lps
-    ]
+    """Whether a series holds some axial, sagittal and coronal slices, whatever its name says."""
     found: list[np.ndarray] = []
-    for normal in normals:
+    for part in _by_orientation(slices):
+        if not part[0].orientation_lps or len(part) > MOST_LOCALIZER_SLICES:
+            return False
+        normal = np.cross(part[0].orientation_lps[:3], part[0].orientation_lps[3:])
         if all(abs(float(normal @ other)) < PERPENDICULAR for other in found):
             found.append(normal)
     return len(found) == 3
