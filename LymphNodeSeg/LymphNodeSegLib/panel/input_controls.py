@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import slicer
 
@@ -15,15 +15,19 @@ from .parameter_node import LymphNodeSegParameterNode
 class InputControls:
     """Uses the widgets of ``LymphNodeSeg.ui`` that the section "Inputs" holds.
 
+    The DWI's selector is not connected by its SlicerParameterName: Slicer would set its node types to that of
+    the parameter, and a DWI may be of several.
+
     Args:
         ui: The widgets by their object names.
-        on_b_value: Called with what `frames.frame_at` takes when the user chose a b-value.
+        parameters: Gives the panel's state in the scene; None while another module is shown.
     """
 
-    def __init__(self, ui: Any, on_b_value: Callable[[float], None]) -> None:
-        self._ui, self._on_b_value = ui, on_b_value
+    def __init__(self, ui: Any, parameters: Callable[[], Optional[LymphNodeSegParameterNode]]) -> None:
+        self._ui, self._parameters = ui, parameters
         self._keys: list[float] = []
-        ui.bValueComboBox.activated.connect(self._on_activated)
+        ui.bValueComboBox.activated.connect(self._on_b_value)
+        ui.dwiSelector.currentNodeChanged.connect(self._on_dwi)
 
     def propose(self, parameters: LymphNodeSegParameterNode) -> None:
         """Fill the selectors that are empty from what the scene holds."""
@@ -37,6 +41,7 @@ class InputControls:
 
     def show(self, parameters: LymphNodeSegParameterNode) -> Inputs:
         """Say what the selected volumes amount to."""
+        self._ui.dwiSelector.setCurrentNode(parameters.dwi)
         inputs = examine(parameters.t2, parameters.dwi, parameters.adc, parameters.bValue, file_of_instance)
         self._ui.inputStatusLabel.setText(inputs.text)
         self._show_frames(inputs)
@@ -55,6 +60,12 @@ class InputControls:
         if keys:
             combo_box.setCurrentIndex(inputs.chosen)
 
-    def _on_activated(self, index: int) -> None:
-        if 0 <= index < len(self._keys):
-            self._on_b_value(self._keys[index])
+    def _on_b_value(self, index: int) -> None:
+        parameters = self._parameters()
+        if parameters is not None and 0 <= index < len(self._keys):
+            parameters.bValue = self._keys[index]
+
+    def _on_dwi(self, *_args: object) -> None:
+        parameters = self._parameters()
+        if parameters is not None:
+            parameters.dwi = self._ui.dwiSelector.currentNode()

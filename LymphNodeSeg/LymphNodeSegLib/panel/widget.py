@@ -50,7 +50,7 @@ class Panel:
         self._observers: list[tuple[Any, Any]] = []
         self._inputs = Inputs("")
         self._shown: Optional[str] = None
-        self._input_controls = InputControls(ui, self._on_b_value)
+        self._input_controls = InputControls(ui, lambda: self._parameters)
         self._model_controls = ModelControls(ui)
         self.runner = Runner(self._on_change, self._on_end, self._model_controls.show_devices)
         services = Services(load_ui, lambda: self._parameters or parameter_node(), self._tell)
@@ -147,10 +147,6 @@ class Panel:
         dwi_id = "" if inputs.frames else parameters.dwi.GetID()
         self.runner.start(Order(request, parameters.t2.GetID(), dwi_id))
         self._show_running(True)
-
-    def _on_b_value(self, key: float) -> None:
-        if self._parameters is not None:
-            self._parameters.bValue = key
 
     def _on_advanced(self, collapsed: bool) -> None:
         """The worker knows which devices there are: importing PyTorch into Slicer would take seconds."""
