@@ -129,6 +129,21 @@ def test_smallest_node() -> None:
     assert labels[3, 6, 6] == 1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_no_part_is_smaller_than_the_smallest_node(seed: int) -> None:
+    """Ragged clumps in thick slices: wherever they are cut, each piece is a node by its voxels."""
+    from scipy import ndimage
+
+    rng = np.random.default_rng(seed)
+    geometry = Geometry((60, 60, 8), spacing_mm=(0.7, 0.7, 4.5))
+    field = ndimage.gaussian_filter(rng.normal(size=(8, 60, 60)), (0.5, 2.0, 2.0))
+    inside = field > np.percentile(field, 88)
+    labels = find_nodes(Image(inside.astype(np.float32), geometry))
+    volumes_mm3 = np.bincount(labels.ravel())[1:] * geometry.voxel_volume_mm3
+    assert len(volumes_mm3) > 5
+    assert volumes_mm3.min() >= MINIMUM_VOLUME_MM3
+
+
 def test_hysteresis_drops_what_is_nowhere_sure() -> None:
     geometry = Geometry((40, 40, 10), spacing_mm=(1.0, 1.0, 2.0))
     array = np.zeros((10, 40, 40), np.float32)

@@ -47,7 +47,11 @@ def divide(mask: np.ndarray, spacing_kji_mm: tuple[float, ...], minimum_volume_m
     basins, peaks = _basins(distance, fine, spacing_mm)
     if len(peaks) > 1:
         basins = _join(basins, distance, peaks, minimum_volume_mm3 / float(np.prod(spacing_mm)))[basins]
-    return _numbered(_coarse(basins, factors) * mask, mask)
+    parts = _coarse(basins, factors) * mask
+    # What is large between the slices may be a voxel on them.
+    volumes_mm3 = np.bincount(parts.ravel()) * float(np.prod(spacing_kji_mm))
+    parts[volumes_mm3[parts] < minimum_volume_mm3] = 0
+    return _numbered(parts, mask)
 
 
 def halves(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
