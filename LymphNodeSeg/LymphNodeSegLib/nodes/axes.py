@@ -152,9 +152,11 @@ def farthest_pair(points: np.ndarray) -> np.ndarray:
         from scipy.spatial import ConvexHull
 
         points = points[ConvexHull(points).vertices]
-    y, x = points[:, 0], points[:, 1]
-    squared = np.subtract.outer(y, y) ** 2 + np.subtract.outer(x, x) ** 2
-    return points[list(divmod(int(np.argmax(squared)), len(points)))]
+    centered = points - points[0]
+    squared = (centered * centered).sum(axis=1)
+    apart = squared[:, None] - 2.0 * (centered @ centered.T)
+    apart += squared
+    return points[list(divmod(int(np.argmax(apart)), len(points)))]
 
 
 def longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:

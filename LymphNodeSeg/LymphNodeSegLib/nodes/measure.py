@@ -73,8 +73,8 @@ def measure_nodes(
     geometry = labels.geometry
     blocks = blocks_of(labels.array)
     wanted = [block for block in blocks if only is None or block.label in only]
-    nearest = nearest_mm(blocks, wanted, geometry)
     surfaces = [surface_of(block.mask) for block in wanted]
+    nearest = nearest_mm(blocks, wanted, surfaces, geometry)
     acquisition, axial = _all_axes(wanted, surfaces, geometry)
     hinted = t2 if settings.reading_aids else None
     images = _Images(probability, probability_spread, dwi, adc, hinted, known)

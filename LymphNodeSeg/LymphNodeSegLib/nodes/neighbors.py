@@ -8,12 +8,14 @@ import numpy as np
 
 from ..images.image import Geometry
 from .blocks import Block
-from .solid import surface_of
+from .solid import Surface, surface_of
 
 _MOST_PAIRS = 4_000_000
 
 
-def nearest_mm(blocks: Sequence[Block], wanted: Sequence[Block], geometry: Geometry) -> dict[int, float]:
+def nearest_mm(
+    blocks: Sequence[Block], wanted: Sequence[Block], surfaces: Sequence[Surface], geometry: Geometry
+) -> dict[int, float]:
     """Distance between the surface of each wanted node and that of the node nearest to it, by label.
 
     Surfaces are the midpoints between voxels inside and outside, so that nodes that touch are 0 mm apart.
@@ -21,6 +23,7 @@ def nearest_mm(blocks: Sequence[Block], wanted: Sequence[Block], geometry: Geome
     Args:
         blocks: All nodes.
         wanted: Those to give a distance for.
+        surfaces: Theirs.
         geometry: Grid of the label map.
     """
     if len(blocks) < 2:
@@ -29,14 +32,16 @@ def nearest_mm(blocks: Sequence[Block], wanted: Sequence[Block], geometry: Geome
     low = np.array([block.start_ijk for block in blocks]) * spacing
     high = np.array([[part.stop for part in block.box[::-1]] for block in blocks]) * spacing
     position = {block.label: number for number, block in enumerate(blocks)}
-    surfaces: dict[int, np.ndarray] = {}
+    known = {block.label: surface for block, surface in zip(wanted, surfaces)}
+    points: dict[int, np.ndarray] = {}
     pairs: dict[tuple[int, int], float] = {}
 
     def surface(number: int) -> np.ndarray:
-        if number not in surfaces:
+        if number not in points:
             block = blocks[number]
-            surfaces[number] = (surface_of(block.mask).points + block.start_ijk) * spacing
-        return surfaces[number]
+            own = known.get(block.label) or surface_of(block.mask)
+            points[number] = (own.points + block.start_ijk) * spacing
+        return points[number]
 
     nearest = {}
     for block in wanted:
@@ -60,13 +65,10 @@ def _gap_mm(first: np.ndarray, second: np.ndarray) -> float:
     """Smallest distance between two sets of points."""
     from scipy.spatial.distance import cdist
 
-    first = first[np.argsort(_outside_mm(first, second))]
-    at_most = float(cdist(first[:1], second).min())
+    outside_mm = _outside_mm(first, second)
+    at_most = float(cdist(first[[np.argmin(outside_mm)]], second).min())
     # Only points no farther from the other set's box than that can be nearer.
-    first, second = (
-        first[_outside_mm(first, second) <= at_most],
-        second[_outside_mm(second, first) <= at_most],
-    )
+    first, second = first[outside_mm <= at_most], second[_outside_mm(second, first) <= at_most]
     if len(first) * len(second) > _MOST_PAIRS:
         from scipy.spatial import cKDTree
 

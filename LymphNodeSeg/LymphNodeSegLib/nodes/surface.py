@@ -26,7 +26,7 @@ TOLERANCE_VOXELS = 0.4
 WORST_VOXELS = 1.0
 """The same for the surface to be used at all."""
 
-_VERTICES = 900
+_VERTICES = 600
 _MOST_POINTS = 5000  # the smooth surface of a larger mask needs no more of them
 
 
