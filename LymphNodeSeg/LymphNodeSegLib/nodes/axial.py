@@ -11,7 +11,7 @@ from ..images.image import Geometry
 from .axes import DIRECTIONS, Axes, axes_of_outlines, in_slices, planar_axes
 from .interpolation import PAD, signed_distance
 from .solid import Surface
-from .surface import cut, smooth_surface, widths_of_cuts
+from .surface import Ellipsoid, cut, smooth_surface, widths_of_cuts
 
 EXACTLY_AXIAL_DEGREES = 0.01
 """Below this tilt the slices are the axial planes; above it masks are reformatted, however small the tilt."""
@@ -43,14 +43,32 @@ def axial_axes(
     axes: list[Optional[Axes]] = []
     without = []
     for number, (mask, surface) in enumerate(zip(masks, surfaces)):
-        vertices_ijk = smooth_surface(mask, surface)
-        axes.append(None if vertices_ijk is None else _axes_of_surface(vertices_ijk, geometry))
+        smooth = smooth_surface(mask, surface)
+        if isinstance(smooth, Ellipsoid):
+            axes.append(_axes_of_ellipsoid(smooth, geometry))
+        else:
+            axes.append(None if smooth is None else _axes_of_surface(smooth, geometry))
         if axes[-1] is None:
             without.append(number)
     if without:
         for number, found in zip(without, _reformatted_axes([masks[n] for n in without], geometry)):
             axes[number] = found
     return axes
+
+
+def _axes_of_ellipsoid(ellipsoid: Ellipsoid, geometry: Geometry) -> Axes:
+    """The axes in the axial plane through its center, where its cut is largest."""
+    to_mm = geometry.direction * np.array(geometry.spacing_mm)
+    half_axes = ellipsoid.half_axes @ to_mm.T
+    quadric = np.linalg.inv(half_axes.T @ half_axes)
+    values, vectors = np.linalg.eigh(quadric[:2, :2])
+    half_mm = 1 / np.sqrt(values)  # the longer one first
+    ends = np.zeros((4, 3))
+    ends[[0, 2], :2] = (vectors * half_mm).T
+    ends[[1, 3]] = -ends[[0, 2]]
+    return Axes(
+        2 * float(half_mm[0]), 2 * float(half_mm[1]), ellipsoid.center + ends @ np.linalg.inv(to_mm).T
+    )
 
 
 def _axes_of_surface(vertices_ijk: np.ndarray, geometry: Geometry) -> Optional[Axes]:

@@ -3,14 +3,16 @@
 The counterpart in space of the outline in a plane (see `outline`), for planes that are not the slices.
 Between thick slices a mask says little; a smooth surface says what an anatomist would guess. The surface is a
 radius in every direction from the center of mass, after a linear map that makes the second moments of the
-mask equal: spherical harmonics of the lowest degree that leaves all voxel centers on their side. Shapes that
-cannot be written so, strongly bent or ragged ones, have no such surface, and the caller must do without.
+mask equal: spherical harmonics of the lowest degree that leaves all voxel centers on their side; of degree 0
+it is an ellipsoid. Shapes that cannot be written so, strongly bent or ragged ones, have no such surface, and
+the caller must do without.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
@@ -30,15 +32,28 @@ _VERTICES = 600
 _MOST_POINTS = 5000  # the smooth surface of a larger mask needs no more of them
 
 
-def smooth_surface(mask: np.ndarray, surface: Surface) -> Optional[np.ndarray]:
-    """The vertices of the surface, in the order of `triangles`.
+@dataclass(frozen=True)
+class Ellipsoid:
+    """A surface of degree 0.
+
+    Attributes:
+        center: In i, j, k.
+        half_axes: Three conjugate half axes as rows, in i, j, k.
+    """
+
+    center: np.ndarray
+    half_axes: np.ndarray
+
+
+def smooth_surface(mask: np.ndarray, surface: Surface) -> Union[Ellipsoid, np.ndarray, None]:
+    """The surface: an ellipsoid, or its vertices in the order of `_mesh`.
 
     Args:
         mask: Boolean [k, j, i], its bounding box.
         surface: Where it ends.
 
     Returns:
-        (n, 3) in i, j, k; None where no surface of this kind fits.
+        An ellipsoid, or vertices (n, 3) in i, j, k; None where no surface of this kind fits.
     """
     center, whiten, spread = _moments(mask)
     thinned = slice(None, None, 1 + len(surface.points) // _MOST_POINTS)
@@ -48,6 +63,10 @@ def smooth_surface(mask: np.ndarray, surface: Surface) -> Optional[np.ndarray]:
     offsets = np.concatenate([midpoints, midpoints + inwards, midpoints - inwards]).T
     rounded = whiten @ offsets
     radii = np.sqrt((rounded * rounded).sum(axis=0)) + 1e-9
+    voxels = np.sqrt((offsets[:, count:] ** 2).sum(axis=0)) / radii[count:]  # in one unit of radius
+    even = float(radii[:count].mean())
+    if _wrong((radii[count:] - even) * voxels, count) <= TOLERANCE_VOXELS:
+        return Ellipsoid(center, even * spread)
     directions = rounded / radii
     wrong, coefficients = np.inf, np.zeros(0)
     for degree in DEGREES:
@@ -58,9 +77,7 @@ def smooth_surface(mask: np.ndarray, surface: Surface) -> Optional[np.ndarray]:
         gram = fitted @ fitted.T
         gram += 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
         coefficients = np.linalg.solve(gram, fitted @ radii[:count])
-        beyond = radii[count:] - coefficients @ basis[:, count:]
-        beyond *= np.sqrt((offsets[:, count:] ** 2).sum(axis=0)) / radii[count:]  # in voxels
-        wrong = max(float(beyond[:count].max()), -float(beyond[count:].min()))
+        wrong = _wrong((radii[count:] - coefficients @ basis[:, count:]) * voxels, count)
         if wrong <= TOLERANCE_VOXELS:
             break
     if wrong > WORST_VOXELS:
@@ -68,6 +85,11 @@ def smooth_surface(mask: np.ndarray, surface: Surface) -> Optional[np.ndarray]:
     used = next(degree for degree in DEGREES if (degree + 1) ** 2 == len(coefficients))
     radius = coefficients @ _at_vertices(used)
     return np.asarray(center + (_mesh()[0] * radius[:, None]) @ spread)
+
+
+def _wrong(beyond: np.ndarray, count: int) -> float:
+    """How far the worst voxel center lies on the wrong side; the first ones ought to lie inside."""
+    return max(float(beyond[:count].max()), -float(beyond[count:].min()))
 
 
 def _moments(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
