@@ -142,6 +142,23 @@ def limits(
     measure_limits(model, range(first_seed, first_seed + cases), difficulty, out)
 
 
+@app.command()
+def pictures(
+    out: Annotated[Path, typer.Option(help="Folder for failures.png and reliability.png.")],
+    model: Annotated[str, typer.Option(help="Name of a bundled model, or a file.")] = "",
+    seeds: Annotated[str, typer.Option(help="Phantoms, separated by commas.")] = "800000,800001,800002",
+    difficulty: Annotated[str, typer.Option(help="standard or hard.")] = "standard",
+) -> None:
+    """Draw a model's failures on phantoms, and its reliability curve."""
+    from LymphNodeSegLib.network.model_file import load_model
+
+    from .pictures import draw_failures, draw_reliability
+
+    out.mkdir(parents=True, exist_ok=True)
+    draw_reliability(load_model(model, trust_unlisted=True).card, out / "reliability.png")
+    draw_failures(model, [int(one) for one in seeds.split(",")], difficulty, out / "failures.png")
+
+
 def main() -> None:
     """Run a command; a problem with the input is one line and exit code 2."""
     try:

@@ -50,9 +50,13 @@ def patient(seed: int) -> tuple[Image, Image, np.ndarray]:
     return t2_image, dwi_image, nodes
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
+def overlap_of(found: np.ndarray, nodes: np.ndarray) -> float:
+    return np.count_nonzero(found & nodes) / np.count_nonzero(found | nodes)
+
+
+def run(*arguments: str, module: str = "Training") -> subprocess.CompletedProcess:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-m", "Training", *arguments]
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
 
 
@@ -100,8 +104,18 @@ def test_from_own_cases_to_a_model_that_segments(tmp_path: Path) -> None:
 
     t2, dwi, nodes = patient(seed=77)
     found = segment_image(t2, dwi, np.ones(nodes.shape, dtype=bool), model).array > 0.5
-    overlap = np.count_nonzero(found & nodes) / np.count_nonzero(found | nodes)
-    assert overlap > 0.6
+    assert overlap_of(found, nodes) > 0.6
+
+    for name, image in (("t2", t2), ("dwi", dwi)):
+        sitk.WriteImage(image.to_sitk(), str(tmp_path / f"{name}.nrrd"))
+    inputs = ["--t2", str(tmp_path / "t2.nrrd"), "--dwi", str(tmp_path / "dwi.nrrd")]
+    result = tmp_path / "result"
+    options = ["--model", str(model_file), "--trust-model", "--registration", "none", "--out", str(result)]
+    segmented = run("segment", *inputs, *options, module="LymphNodeSegLib.cli")
+    assert segmented.returncode == 0, segmented.stderr
+    assert "Own weights." in segmented.stdout
+    probability = sitk.GetArrayFromImage(sitk.ReadImage(str(result / "probability.nrrd")))
+    assert overlap_of(probability > 0.5, nodes) > 0.6
 
 
 def test_a_folder_without_cases_is_one_line(tmp_path: Path) -> None:

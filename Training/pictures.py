@@ -1,0 +1,128 @@
+"""Pictures for a model's card: its failures on phantoms, and its reliability curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from LymphNodeSegLib.images.image import Image
+from LymphNodeSegLib.network.inference import pick_device, segment_image
+from LymphNodeSegLib.network.model_file import load_model
+from LymphNodeSegLib.nodes.separate import find_nodes
+from LymphNodeSegLib.phantom import make_phantom
+from PIL import Image as Picture
+from PIL import ImageDraw
+from scipy import ndimage
+
+from .evaluate import registered_phantom
+
+SIDE_MM, SIDE_PIXELS = 50.0, 200
+TRUE_COLOR, FOUND_COLOR = (60, 220, 90), (255, 80, 60)
+KINDS = ("missed", "false", "outline")
+PLOT_PIXELS, MARGIN = 280, 36
+
+
+def draw_failures(model_name: str, seeds: Sequence[int], difficulty: str, out: Path) -> None:
+    """A row a phantom: the largest missed node, the largest false find, the worst outline; T2 and DWI.
+
+    Truth is outlined in green, what was found in red.
+
+    Args:
+        model_name: As `load_model` takes it; a file need not be listed.
+        seeds: Phantoms that were never trained on.
+        difficulty: Of the phantoms.
+        out: PNG file.
+    """
+    model, rows = load_model(model_name, trust_unlisted=True), []
+    for seed in seeds:
+        t2, dwi, known, truth = registered_phantom(make_phantom(seed, difficulty), "deformable")
+        found = find_nodes(segment_image(t2, dwi, known, model, pick_device()))
+        places = worst_places(found, truth.array)
+        tiles = [_tile(image, found, truth.array, places.get(kind)) for kind in KINDS for image in (t2, dwi)]
+        rows.append(np.hstack(tiles))
+        print(f"{seed}: {places}", flush=True)
+    Picture.fromarray(np.vstack(rows)).save(out, optimize=True)
+
+
+def worst_places(found: np.ndarray, truth: np.ndarray) -> dict[str, tuple[int, ...]]:
+    """Index k, j, i of the failure of each kind, where there is one.
+
+    Args:
+        found: Label map [k, j, i].
+        truth: The same.
+    """
+    sizes: dict[str, dict[int, float]] = {kind: {} for kind in KINDS}
+    for label in np.unique(truth)[1:]:
+        mask = truth == label
+        inside = found[mask]
+        if not inside.any():
+            sizes["missed"][int(label)] = float(mask.sum())
+        else:
+            other = np.isin(found, np.unique(inside[inside > 0]))
+            wrong = np.count_nonzero(mask ^ other)
+            sizes["outline"][int(label)] = wrong / np.sqrt(np.count_nonzero(mask | other))
+    for label in np.unique(found)[1:]:
+        mask = found == label
+        if not truth[mask].any():
+            sizes["false"][int(label)] = float(mask.sum())
+    places = {}
+    for kind, candidates in sizes.items():
+        if candidates:
+            label = max(candidates, key=lambda one: candidates[one])
+            mask = (found if kind == "false" else truth) == label
+            k = int(mask.sum((1, 2)).argmax())
+            middle = ndimage.center_of_mass(mask[k])
+            places[kind] = (k, round(middle[0]), round(middle[1]))
+    return places
+
+
+def _tile(image: Image, found: np.ndarray, truth: np.ndarray, place: Any) -> np.ndarray:
+    """A square about a place with both outlines; black where there is no failure."""
+    if place is None:
+        return np.zeros((SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8)
+    k, j, i = place
+    steps_mm = (np.arange(SIDE_PIXELS) + 0.5) * SIDE_MM / SIDE_PIXELS - SIDE_MM / 2
+    column_mm, row_mm, _ = image.geometry.spacing_mm
+    at = np.meshgrid(j + steps_mm / row_mm, i + steps_mm / column_mm, indexing="ij")
+    plane = ndimage.map_coordinates(
+        np.asarray(image.array[k], dtype=np.float32), at, order=1, mode="constant"
+    )
+    low, high = np.percentile(image.array, (1.0, 99.5))
+    gray = np.clip((plane - low) / max(high - low, 1e-6), 0, 1) ** 0.8
+    tile = np.repeat((255 * gray).astype(np.uint8)[..., None], 3, axis=2)
+    for labels, color in ((truth, TRUE_COLOR), (found, FOUND_COLOR)):
+        share = ndimage.map_coordinates((labels[k] > 0).astype(np.float32), at, order=1, mode="constant")
+        mask = share > 0.5
+        tile[mask & ~ndimage.binary_erosion(mask)] = color
+    return tile
+
+
+def draw_reliability(card: dict[str, Any], out: Path) -> None:
+    """The share of nodes among voxels of a probability, before and after scaling, as a PNG.
+
+    Args:
+        card: What the model file says of itself.
+        out: PNG file.
+    """
+    side = PLOT_PIXELS + 2 * MARGIN
+    picture = Picture.new("RGB", (side, side), "white")
+    draw = ImageDraw.Draw(picture)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return MARGIN + x * PLOT_PIXELS, side - MARGIN - y * PLOT_PIXELS
+
+    draw.rectangle([place(0, 1), place(1, 0)], outline="gray")
+    draw.line([place(0, 0), place(1, 1)], fill="lightgray")
+    for row, (name, color) in enumerate((("before", "gray"), ("after", "firebrick"))):
+        curve = card["calibration"][name]
+        points = [place(x, y) for x, y in zip(curve["mean_probability"], curve["share_of_nodes"])]
+        draw.line(points, fill=color, width=2)
+        words = f"{name} scaling: ECE {curve['expected_calibration_error']:.2f}"
+        draw.text((MARGIN + 8, MARGIN + 8 + 14 * row), words, fill=color)
+    draw.text((MARGIN, side - MARGIN + 8), "0", fill="black")
+    draw.text((side - MARGIN - 6, side - MARGIN + 8), "1", fill="black")
+    draw.text((MARGIN + 70, side - MARGIN + 8), "mean probability", fill="black")
+    draw.text((MARGIN, 10), "share of lymph node voxels", fill="black")
+    picture.save(out, optimize=True)
