@@ -171,3 +171,14 @@ def test_a_seg_that_lacks_something_is_refused(synthetic, keyword: str, tmp_path
     dataset.save_as(tmp_path / "broken.dcm")
     with pytest.raises(InputError):
         read_segmentation(tmp_path / "broken.dcm", synthetic.t2)
+
+
+def test_an_encoding_that_nobody_can_decode_is_named(synthetic, tmp_path: Path) -> None:
+    write_dicom_seg(synthetic.labels, synthetic.nodes, synthetic.files, tmp_path / "seg.dcm")
+    dataset = pydicom.dcmread(tmp_path / "seg.dcm")
+    dataset.PixelData = pydicom.encaps.encapsulate([b"\0\0" * 40] * int(dataset.NumberOfFrames))
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.RLELossless
+    dataset.save_as(tmp_path / "seg.dcm")
+    with pytest.raises(InputError, match="stored as RLE Lossless"):
+        read_segmentation(tmp_path / "seg.dcm")

@@ -212,6 +212,18 @@ def test_an_rtstruct_takes_the_grid_of_the_other(rtstruct_first: bool, tmp_path:
         np.testing.assert_array_equal(one.labels.array, labels.array)
 
 
+def test_an_rtstruct_without_preamble(tmp_path: Path) -> None:
+    t2 = write_t2_series(tmp_path / "t2", GRIDS["oblique"])
+    labels = t2.with_array(ellipsoids(t2.geometry, 8.0))
+    path = tmp_path / "rtstruct.dcm"
+    write_rtstruct(labels, nodes_of(labels), t2.acquisition.source_files, path)
+    content = path.read_bytes()
+    path.write_bytes(
+        content[content.index(b"\x08\x00", 132 + 12 + int.from_bytes(content[140:144], "little")) :]
+    )
+    np.testing.assert_array_equal(read_segmentation(path, t2).labels.array, labels.array)
+
+
 def test_segmentations_of_different_patients_are_refused(tmp_path: Path) -> None:
     near = save(label_map("axial"), tmp_path / "near.nrrd")
     geometry = Geometry((3, 3, 3), (9e5, 9e5, 9e5))

@@ -10,7 +10,7 @@ from . import b_values, enhanced, mosaic
 from .elements import text, whole
 from .headers import KEYWORDS, Slice, file_header, plain_slice
 
-PREAMBLE = 128
+PREAMBLE, HEAD = 128, 132
 MAGIC = b"DICM"
 # A file without preamble begins with group 0002 or 0008, little or big endian.
 FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
@@ -23,7 +23,7 @@ class NotDicomError(Exception):
 
 def looks_like_dicom(head: bytes) -> bool:
     """Whether a file that begins so (132 bytes) may be DICOM."""
-    if head[PREAMBLE : PREAMBLE + 4] == MAGIC:
+    if head[PREAMBLE:HEAD] == MAGIC:
         return True
     # Without preamble: group, a low even element, and a VR or a short length.
     return (
@@ -44,7 +44,7 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
     import pydicom
 
     with path.open("rb") as stream:
-        head = stream.read(PREAMBLE + 4)
+        head = stream.read(HEAD)
         if not looks_like_dicom(head):
             raise NotDicomError(path.name)
         size = stream.seek(0, 2)

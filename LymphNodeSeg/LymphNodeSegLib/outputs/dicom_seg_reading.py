@@ -40,6 +40,12 @@ def segmentation_of_seg(dataset: Dataset) -> Segmentation:
     except InputError:
         raise
     except Exception as error:  # highdicom raises nearly anything over a damaged file.
+        encoding = _unusual_encoding(dataset)
+        if encoding:
+            raise InputError(
+                f"The DICOM SEG is stored as {encoding}, which cannot be read: "
+                "convert it to Explicit VR Little Endian."
+            ) from error
         raise InputError(
             "The DICOM SEG cannot be read: it is damaged, or its frames form no regular stack of slices."
         ) from error
@@ -51,6 +57,13 @@ def segmentation_of_seg(dataset: Dataset) -> Segmentation:
         frame_of_reference_uid=str(dataset.get("FrameOfReferenceUID") or ""),
     )
     return painter.finish(acquisition)
+
+
+def _unusual_encoding(dataset: Dataset) -> str:
+    """The name of a transfer syntax other than the plain ones, which are read whatever is installed."""
+    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    plain = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
+    return "" if syntax is None or syntax in plain else str(syntax.name)
 
 
 def _geometry(volume: Any) -> Geometry:

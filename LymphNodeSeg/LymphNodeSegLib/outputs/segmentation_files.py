@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..images.files import SUFFIXES, read_pixels
 from ..images.image import Acquisition, Geometry, Image, geometry_of
+from ..images.reader import HEAD, looks_like_dicom
 from ..nodes.fingerprint import FOUND_TAG
 from .dicom_common import quiet
 from .segmentation import MOST_SEGMENTS, Painter, Segmentation, enlarged, onto_grid
@@ -115,7 +116,9 @@ def _read_dicom(path: Path, reference: Optional[Image]) -> Segmentation:
     from .rtstruct_reading import segmentation_of_rtstruct
 
     try:
-        dataset = pydicom.dcmread(path)
+        with path.open("rb") as stream:
+            unmarked = looks_like_dicom(stream.read(HEAD))  # some planning systems write no preamble
+        dataset = pydicom.dcmread(path, force=unmarked)
         sop_class = str(dataset.get("SOPClassUID", ""))
     except Exception as error:
         raise InputError(
