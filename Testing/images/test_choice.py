@@ -10,6 +10,7 @@ from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.choose import Choice, Wanted, choose_series
 from LymphNodeSegLib.images.study import load_study, scan_study
 
+DIS2D, ND = (["ORIGINAL", "PRIMARY", "M", "NORM", last] for last in ("DIS2D", "ND"))
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
@@ -39,6 +40,7 @@ def t2(maker: Any, number: int, description: str = "t2_tse", **more: Any) -> Any
         ({"description": "t2 whole pelvis"}, {"description": "t2 small", "rows": 8, "columns": 6}),
         ({"description": "t2 fine"}, {"description": "t2 coarse", "pixel_spacing": (3.0, 4.0)}),
         ({"description": "t2 acquired"}, {"description": "t2 mpr", "ImageType": ["DERIVED", "MPR"]}),
+        ({"description": "t2 dis2d", "ImageType": DIS2D}, {"description": "t2", "ImageType": ND}),
         ({"description": "t2 good"}, {"description": "t2 gap", "depths": [0, 4, 8, 16, 20, 24]}),
     ],
 )  # fmt: skip
@@ -57,6 +59,23 @@ def test_the_later_of_two_equal_ones_is_the_repeat(maker: Any) -> None:
         t2(maker, number)
     dwi(maker, 5)
     assert choice(maker).t2.number == 3
+
+
+def test_the_reason_says_what_the_user_chose(maker: Any) -> None:
+    t2(maker, 1)
+    for b_value in (400.0, 800.0):
+        dwi(maker, 2, b_value=b_value)
+    dwi(maker, 3, "ep2d_diff_CALC_BVAL", 1400.0)
+    series = {one.number: one.uid for one in scan_study(maker.folder)}
+    for wanted, how in (
+        ({}, "measured;"),
+        ({"b_value_s_mm2": 400.0}, "measured, b-value as you chose;"),
+        ({"dwi": series[2]}, "measured, series as you chose;"),
+        ({"dwi": series[2], "b_value_s_mm2": 800.0}, "measured, series and b-value as you chose;"),
+        ({"dwi": series[3]}, "computed by the scanner, series as you chose."),
+    ):
+        (reason,) = (reason for reason in choice(maker, **wanted).reasons if reason.startswith("DWI"))
+        assert how in reason
 
 
 def test_measured_beats_computed_from_b500_on(maker: Any) -> None:

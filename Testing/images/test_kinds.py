@@ -80,6 +80,7 @@ def timed(sequence: str, echo_ms: float, repetition_ms: float) -> dict[str, Any]
         ("DWI b1400 berechnet", {"DiffusionBValue": 1400.0}, "DWI", "computed DWI"),
         ("ep2d_tensor", image_type("TENSOR_B0"), "other", "diffusion tensor"),
         ("dwi MIP", image_type("MIP"), "other", "projection"),
+        ("ADC MIP", {"ImageType": ["DERIVED", "SECONDARY", "ADC", "MIP"]}, "other", "projection"),
         ("t2 sub", image_type("SUB", 0.0) | timed("SE", 90, 4000), "other", "subtraction image"),
     ],
 )  # fmt: skip

@@ -71,6 +71,7 @@ def t2_rank(t2: Series, dwi: Series) -> tuple[Any, ...]:
         not t2.traits.fat_suppressed,
         round(_overlap(dwi, t2), 1),
         -round(geometry.voxel_volume_mm3, 1),
+        "ND" not in t2.first.image_type,  # Siemens keeps the images before distortion correction too
         t2.number,
     )
 

@@ -128,6 +128,8 @@ class Role:
 def special_type(image_type: Sequence[str]) -> str:
     """What sets images apart from others in the same series: a map, a phase image; empty for plain ones."""
     kinds = set(image_type)
+    if kinds & PROJECTION_TYPES:
+        return PROJECTION
     if kinds & ADC_TYPES:
         return ADC
     for name, kind in MAP_TYPES.items():
@@ -138,8 +140,6 @@ def special_type(image_type: Sequence[str]) -> str:
     more = set(image_type[2:])
     if more & PHASE_TYPES:
         return PHASE
-    if kinds & PROJECTION_TYPES:
-        return PROJECTION
     if more & SUBTRACTION_TYPES:
         return SUBTRACTION
     if more & RELAXATION_TYPES:
