@@ -120,11 +120,12 @@ def section(services, container, result, until):
 
 
 @pytest.fixture
-def correct(section, services, container, result):
+def correct(section, services, container, result, application):
     from LymphNodeSegLib.panel.correct_section import CorrectSection
 
     made = CorrectSection(container(), services, Editor)
     made.show(result)
+    application.processEvents()
     yield made
     made.close()
 
@@ -311,7 +312,7 @@ def test_the_chosen_node_is_the_one_that_is_edited(correct, services):
     assert services.nodes.chosen == ("LN001",)
 
 
-def test_the_editor_is_made_when_the_section_is_opened(section, services, container, result):
+def test_the_editor_is_made_when_the_section_is_opened(section, services, container, result, application):
     from LymphNodeSegLib.panel.correct_section import CorrectSection
 
     box = container()
@@ -319,6 +320,7 @@ def test_the_editor_is_made_when_the_section_is_opened(section, services, contai
     made = CorrectSection(box, services, Editor)
     made.show(result)
     services.nodes.choose(["LN002"])
+    application.processEvents()
     assert made._editor is None
     assert not made._ui.splitButton.isEnabled()
     box.setProperty("collapsed", False)

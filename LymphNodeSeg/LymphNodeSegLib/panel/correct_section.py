@@ -43,6 +43,9 @@ class CorrectSection:
         self._later = qt.QTimer()
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._on_later)
+        self._opening = qt.QTimer()
+        self._opening.setSingleShot(True)
+        self._opening.timeout.connect(self._open_editor)
         ui = self._ui
         ui.addButton.toggled.connect(self._on_add)
         ui.newButton.clicked.connect(lambda *_: self._do(self._new))
@@ -63,7 +66,8 @@ class CorrectSection:
         self._corrections = self._picker = None
         if nodes is None and self._editor is not None:
             self._editor.show(None)
-        self._open_editor()
+        # While a scene is being read, the editor's own selectors do not know its nodes yet.
+        self._opening.start(0)
         self._tell("")
         self._on_rows()
 
@@ -83,6 +87,7 @@ class CorrectSection:
     def close(self) -> None:
         """See `section.Section`."""
         self._later.stop()
+        self._opening.stop()
         self._stop_picking()
         self._corrections = self._picker = None
         if self._editor is not None:
