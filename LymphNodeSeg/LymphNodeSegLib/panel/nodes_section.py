@@ -168,6 +168,9 @@ class NodesSection:
 
     def _on_chosen(self, go: bool) -> None:
         self._select()
+        for number, row in enumerate(self._shown):
+            if row.segment_id in self._model.chosen:
+                self._ui.nodesTable.scrollToItem(self._items[number, 0])
         self._describe()
         rows = self._model.chosen_rows()
         if go and len(rows) == 1 and rows[0].node is not None:
