@@ -46,6 +46,8 @@ class LymphNodeSegTest(panel_case.PanelCase):
             segmentation = self.parameters.segmentation
             self.checkSegmentation(segmentation, t2)
             self.checkViews(t2)
+            self.ui("correctCollapsibleButton").collapsed = False  # the editor is made when it is needed
+            self.serve(0.5)
             self.checkTable(segmentation, t2)
             self.checkEdit()
             self.checkCorrections(segmentation)
