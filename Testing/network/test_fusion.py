@@ -151,3 +151,35 @@ def test_the_picture_is_gray_but_for_bright_dwi() -> None:
     assert color[2, 61:65, 91:95].min() > 60
     assert color[0].max() <= 40
     assert picture[0, 79, 20].mean() > picture[0, 79, 79].mean() > picture[0, 2, 2].mean()
+
+
+def spoiled(volume: torch.Tensor, how: str) -> torch.Tensor:
+    """A volume with a strong coil at its lower edge, or with a bladder or a line far brighter."""
+    volume = volume.clone()
+    if how == "coil":
+        return volume * torch.exp(1.6 * torch.linspace(-0.5, 0.5, volume.shape[1]))[:, None]
+    if how == "bladder":
+        volume[:, 50:80, 60:100] = 20.0 * volume.max()
+    else:
+        volume[:, 40:42] += 20.0 * volume.max()
+    return volume
+
+
+@pytest.mark.parametrize("how", ["coil", "bladder", "line"])
+def test_the_picture_is_not_thrown_off(how: str) -> None:
+    t2, dwi, known, _ = pelvis()
+    dwi[2, 110:116, 90:96] = 400.0
+    geometry = Geometry((160, 160, 4), spacing_mm=(1.0, 1.0, 4.0))
+
+    def picture(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
+        images = (Image(volume.numpy(), geometry) for volume in (first, second))
+        return fused_picture(*images, known.numpy() > 0).astype(int)
+
+    plain, other = picture(t2, dwi), picture(spoiled(t2, how), spoiled(dwi, how))
+    assert other[2, 112, 92, 0] - other[2, 112, 92, 2] > 60  # the node stays colored
+    clear = np.ones(plain.shape[:3], dtype=bool)
+    clear[:, 36:84] = how == "coil"
+    clear[:, 106:120, 86:100] = False
+    assert np.percentile(np.abs(other - plain).max(axis=-1)[clear], 95) < 30
+    color = other.max(axis=-1) - other.min(axis=-1)
+    assert np.percentile(color[clear], 99) < 40  # nothing else is

@@ -22,6 +22,10 @@ COARSE_MM = 4.0
 """Pixel of the coarse copy on which body and percentiles are found: quick, and noise averages out."""
 BODY_FROM = 0.1
 """Share of a bright tissue's signal (90th percentile) from which a coarse pixel counts as body."""
+FAINTEST = 0.05
+"""Share of the usual signal under which a pixel says nothing of the coil."""
+FAR, STRONGEST, EVENING_STEPS = 0.5, 1.0, 6
+"""Of the logarithm of shading: the deviation beyond which a pixel counts no more, the largest; the fits."""
 LOWEST, HIGHEST = -4.0, 8.0
 """Limits of normalized signal, so that an artefact cannot dominate."""
 
@@ -176,7 +180,7 @@ def fuse(
 
 
 def fused_picture(t2: Image, dwi: Image, known: np.ndarray) -> np.ndarray:
-    """T2 in gray with bright DWI signal laid over it from red to yellow.
+    """T2 in gray with bright DWI signal laid over it from red to yellow; both freed of coil shading before.
 
     Args:
         t2: The T2.
@@ -189,15 +193,53 @@ def fused_picture(t2: Image, dwi: Image, known: np.ndarray) -> np.ndarray:
     import torch
 
     pixel_mm = (t2.geometry.spacing_mm[1], t2.geometry.spacing_mm[0])
-    gray, hot, _ = normalized_pair(
-        torch.from_numpy(np.asarray(t2.array, dtype=np.float32)),
-        torch.from_numpy(np.asarray(dwi.array, dtype=np.float32)),
-        torch.from_numpy(np.asarray(known, dtype=np.float32)),
-        pixel_mm,
+    signal, hot, seen = (
+        torch.from_numpy(np.asarray(array, dtype=np.float32)) for array in (t2.array, dwi.array, known)
     )
+    small = coarse(signal, pixel_mm)
+    body = body_mask(small)
+    signal = evened(signal, small, body)
+    hot = evened(hot, coarse(hot, pixel_mm), body & (coarse(seen, pixel_mm) > 0.99))
+    gray, hot, _ = normalized_pair(signal, hot, seen, pixel_mm)
     gray = ((gray + 1.2) / 3.5).clamp(0, 1)
     heat = ((hot - 1.4) / 3.0).clamp(0, 1)
     colors = torch.stack([torch.ones_like(heat), heat, torch.zeros_like(heat)], -1)
     opacity = (0.65 * heat.sqrt())[..., None]
     picture = gray[..., None] * (1 - opacity) + colors * opacity
     return (picture * 255).round().to(torch.uint8).numpy()
+
+
+def evened(volume: Tensor, coarse_volume: Tensor, inside: Tensor) -> Tensor:
+    """A volume without the slow rise of signal towards the coil.
+
+    The rise is linear in the slice plane, fitted to the logarithm of the signal; what is far from it, such as
+    bladder, fat or metal, counts as little more. A curved fit would take a bladder for the coil.
+
+    Args:
+        volume: [k, j, i].
+        coarse_volume: Its coarse copy.
+        inside: Boolean of the coarse copy's shape: the voxels that count.
+    """
+    import torch
+
+    values = coarse_volume.numpy()
+    usual = float(np.median(values[inside.numpy()])) if inside.any() else 0.0
+    if usual <= 0.0:
+        return volume
+    at = inside.numpy() & (values > FAINTEST * usual)
+    log = np.log(values[at] / usual)
+    terms = np.stack([term[at] for term in _plane(values.shape)], axis=1)
+    trend = np.zeros_like(log)
+    for _ in range(EVENING_STEPS):
+        wanted = trend + np.clip(log - trend, -FAR, FAR)
+        weights, *_ = np.linalg.lstsq(terms, wanted, rcond=None)
+        trend = terms @ weights
+    rise = sum(float(w) * term for w, term in zip(weights, _plane(tuple(volume.shape))))
+    return volume * torch.from_numpy(np.exp(-np.clip(rise, -STRONGEST, STRONGEST)).astype(np.float32))
+
+
+def _plane(shape: tuple[int, ...]) -> list[np.ndarray]:
+    """1, row and column, -1 to 1 across the slice plane, each of the shape [k, j, i]."""
+    rows, columns = (np.linspace(-1.0, 1.0, n, dtype=np.float32) for n in shape[1:])
+    terms = (np.ones((1, 1), dtype=np.float32), rows[:, None], columns)
+    return [np.broadcast_to(term, shape) for term in terms]
