@@ -44,7 +44,8 @@ def value_at(dataset: Any, tag: Any) -> Any:
 
 def _stands_alone(element: Any, stored: bytes) -> bool:
     """Whether nothing else in the file decides what the bytes mean: no character set, no private creator."""
-    return stored.isascii() and b"\x1b" not in stored and not (element.tag.is_private and element.VR is None)
+    untyped = element.tag.is_private and element.VR in (None, "UN")
+    return not untyped and stored.isascii() and b"\x1b" not in stored
 
 
 def value_of(dataset: Any, keyword: str) -> Any:
