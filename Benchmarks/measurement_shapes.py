@@ -186,7 +186,10 @@ def _trimmed(mask: np.ndarray) -> np.ndarray:
 def crowd(
     count: int, shape_kji: tuple[int, int, int], spacing_mm: tuple[float, float, float], seed: int
 ) -> np.ndarray:
-    """A label map [k, j, i] of ellipsoids of 4 to 16 mm that do not touch; spacing along i, j, k."""
+    """A label map [k, j, i] of ellipsoids and beans by turns, of 4 to 16 mm, that do not touch.
+
+    The spacing runs along i, j, k.
+    """
     rng = np.random.default_rng(seed)
     labels = np.zeros(shape_kji, np.uint16)
     spacing_kji = np.array(spacing_mm[::-1])
@@ -194,14 +197,16 @@ def crowd(
     made = 0
     while made < count:
         half = rng.uniform(2.0, 8.0, 3)
-        center = rng.uniform(9.0, extent - 9.0)
-        low = np.ceil((center - 8.0) / spacing_kji).astype(int)
-        high = np.floor((center + 8.0) / spacing_kji).astype(int) + 1
+        bend = rng.uniform(0.2, 0.5) / half[0] if made % 2 else 0.0
+        reach = _reach(half, bend)
+        center = rng.uniform(13.0, extent - 13.0)
+        low = np.ceil((center - reach) / spacing_kji).astype(int)
+        high = np.floor((center + reach) / spacing_kji).astype(int) + 1
         box = tuple(slice(a, b) for a, b in zip(low, high))
         if labels[box].any():
             continue
         axes = [np.arange(a, b) * s - c for a, b, s, c in zip(low, high, spacing_kji, center)]
         z, y, x = np.meshgrid(*axes, indexing="ij")
         made += 1
-        labels[box][inside(np.stack([x, y, z], axis=-1), half, 0.0, _rotation(rng))] = made
+        labels[box][inside(np.stack([x, y, z], axis=-1), half, bend, _rotation(rng))] = made
     return labels

@@ -165,6 +165,9 @@ def segment(
     suspicious_mm: Annotated[
         float, typer.Option(help="Short axis from which a node counts as enlarged.")
     ] = 10.0,
+    reading_aids: Annotated[
+        bool, typer.Option("--reading-aids/--no-reading-aids", help="Suggest size class, side and more.")
+    ] = True,
     progress: Annotated[ProgressKind, typer.Option(help="How progress is shown.")] = ProgressKind.BAR,
 ) -> None:
     """Find, separate and measure the lymph nodes of one study."""
@@ -179,6 +182,7 @@ def segment(
         registration=registration.value,
         suspicious_mm=suspicious_mm,
         trust_unlisted_model=trust_model,
+        reading_aids=reading_aids,
     )
     wanted = Wanted(t2_series, dwi_series, adc_series, b_value)
     job = Job(

@@ -157,3 +157,24 @@ def test_hints_from_the_inside_of_a_node() -> None:
         assert note.startswith("Hint")
         assert "fatty hilum, or necrosis" in note
     assert hinted(0, (0, 0)) == ()
+
+
+@pytest.mark.parametrize(("flags", "wanted"), [([], True), (["--no-reading-aids"], False)])
+def test_one_setting_turns_the_reading_aids_off(
+    flags: list[str], wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LymphNodeSegLib import cli, pipeline
+    from LymphNodeSegLib.errors import Cancelled
+    from LymphNodeSegLib.job import Job
+    from typer.testing import CliRunner
+
+    jobs: list[Job] = []
+
+    def run(job: Job, progress: object) -> None:
+        jobs.append(job)
+        raise Cancelled
+
+    monkeypatch.setattr(pipeline, "segment", run)
+    arguments = ["segment", "--study", str(tmp_path), "--out", str(tmp_path / "out"), "--progress", "none"]
+    assert CliRunner().invoke(cli.app, [*arguments, *flags]).exit_code == 3
+    assert jobs[0].settings.reading_aids is wanted
