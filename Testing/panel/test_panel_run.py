@@ -266,7 +266,7 @@ def test_another_module_may_be_shown_while_a_run_is_on(panel, until, play):
     until(lambda: idle(panel))
     panel.open()
     assert panel._parameters.segmentation is not None
-    assert section(panel, "result")._ui.summaryLabel.text() != ""
+    until(lambda: section(panel, "result")._ui.summaryLabel.text() != "")
 
 
 class Heartbeat:

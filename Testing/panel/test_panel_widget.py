@@ -10,7 +10,7 @@ import types
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry, Image
-from LymphNodeSegLib.scene.volumes import vtk_matrix
+from LymphNodeSegLib.scene.volumes import last_of, vtk_matrix
 
 from Testing.panel.panel_cases import GEOMETRY, texture
 
@@ -95,7 +95,7 @@ def test_views_show_t2_behind_the_fading_dwi(panel, volumes, scene):
     image = Image(texture(3), GEOMETRY)
     labels = Image(np.zeros((8, 44, 48), np.uint16), GEOMETRY)
     nodes = add_result(scene, volumes[0], ResultData(labels, (), image))
-    panel._show_result(nodes)
+    last_of(panel._show_steps(nodes))
     composite = scene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
     assert composite.GetBackgroundVolumeID() == volumes[0].GetID()
     assert composite.GetForegroundVolumeID() == nodes.dwi.GetID()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from LymphNodeSegLib.scene.node_list import NodeList
-from LymphNodeSegLib.scene.rerun import remove_superseded
+from LymphNodeSegLib.scene.rerun import removal_of_superseded_steps
 from LymphNodeSegLib.scene.result import ResultData, add_result, results_in
-from LymphNodeSegLib.scene.volumes import add_volume
+from LymphNodeSegLib.scene.volumes import add_volume, last_of
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_an_untouched_result_is_replaced_under_its_name(run, scene):
     first = run()
     nodes, name = scene.GetNumberOfNodes(), first.segmentation.GetName()
     second = run()
-    assert remove_superseded(scene, second) == 0
+    assert last_of(removal_of_superseded_steps(scene, second)) == 0
     assert [result.segmentation for result in results_in(scene)] == [second.segmentation]
     assert second.segmentation.GetName() == name
     assert second.dwi.GetName() == "DWI registered"
@@ -40,7 +40,7 @@ def test_a_readers_work_is_kept(run, scene, work):
         first.segmentation.GetSegmentation().RemoveSegment("LN002")
     before = first.segmentation.GetSegmentation().GetNumberOfSegments()
     second = run()
-    assert remove_superseded(scene, second) == 1
+    assert last_of(removal_of_superseded_steps(scene, second)) == 1
     assert len(results_in(scene)) == 2
     assert first.segmentation.GetSegmentation().GetNumberOfSegments() == before
     assert first.dwi.GetScene() is scene
@@ -52,5 +52,5 @@ def test_a_result_of_another_t2_stays(run, scene, ramp, labels_and_nodes, obliqu
     other = add_volume(scene, ramp(oblique), "T2 of another day", "T2")
     labels, nodes = labels_and_nodes(oblique, 2)
     second = add_result(scene, other, ResultData(labels, nodes, ramp(oblique, np.float32)))
-    assert remove_superseded(scene, second) == 0
+    assert last_of(removal_of_superseded_steps(scene, second)) == 0
     assert first.segmentation.GetScene() is scene

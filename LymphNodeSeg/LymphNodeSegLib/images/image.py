@@ -82,8 +82,8 @@ class Geometry:
 
     def is_close(self, other: Geometry, tolerance_mm: float = 1e-4) -> bool:
         """Whether both grids have the same size and every corner agrees within the tolerance."""
-        if self.size_ijk != other.size_ijk:
-            return False
+        if self == other or self.size_ijk != other.size_ijk:
+            return self == other
         return bool(np.abs(self.corners_lps_mm() - other.corners_lps_mm()).max() <= tolerance_mm)
 
     def corners_lps_mm(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional
 import slicer
 from slicer.i18n import tr as _
 
-from ..scene.rerun import remove_superseded
+from ..scene.rerun import removal_of_superseded_steps
 from ..scene.result import ResultData, ResultNodes, result_steps
 from ..scene.run_facts import RunFacts, set_facts
 from ..worker_files import Request, WorkerResult, read_result, write_request_steps
@@ -44,6 +44,7 @@ class _Run:
     state: RunState
     stepper: Optional[Stepper] = None
     computing: bool = False
+    complete: bool = False
 
 
 class Runner:
@@ -52,17 +53,20 @@ class Runner:
     Args:
         on_change: Called with the run's state and a new line of its log (may be empty) when something
             happened.
-        on_end: Called once for each run, with its outcome and, when it is done, the result's nodes.
+        show: Shows a result that is in the scene, in steps of some milliseconds; the run ends with them.
+        on_end: Called once for each run, with its outcome.
         on_ready: Called when the worker is warm and knows its devices.
     """
 
     def __init__(
         self,
         on_change: Callable[[RunState, str], None],
-        on_end: Callable[[Outcome, Optional[ResultNodes]], None],
+        show: Callable[[ResultNodes], Generator[None, None, None]],
+        on_end: Callable[[Outcome], None],
         on_ready: Callable[[Sequence[str]], None] = lambda devices: None,
     ) -> None:
-        self._on_change, self._on_end, self._on_ready = on_change, on_end, on_ready
+        self._on_change, self._show = on_change, show
+        self._on_end, self._on_ready = on_end, on_ready
         self._run: Optional[_Run] = None
         self.worker = WorkerProcess(self._on_event, self._on_death)
 
@@ -91,17 +95,21 @@ class Runner:
     def cancel(self, outcome: Optional[Outcome] = None) -> None:
         """End the run now: `on_end` is called before this returns, and the scene is as it was.
 
+        Once the result is complete in the scene there is nothing to cancel: it is shown, and the run is over.
+
         Args:
             outcome: What to say; by default that the user cancelled.
         """
-        if self._run is not None:
+        if self._run is not None and not self._run.complete:
             if self._run.computing:
                 self.worker.stop()
             self._end(outcome or Outcome("cancelled", _("Cancelled.")))
 
     def close(self) -> None:
-        """End the run and the worker."""
+        """End the run and the worker; the scene closes, or Slicer does."""
         self.cancel()
+        if self._run is not None:
+            self._end(Outcome("done"))
         self.worker.stop()
 
     def _handed_over(self, _value: object, error: Optional[Exception]) -> None:
@@ -143,7 +151,7 @@ class Runner:
         else:
             self._end(run.state.died(exit_code, crashed))
 
-    def _take_in(self, run: _Run) -> Generator[None, None, ResultNodes]:
+    def _take_in(self, run: _Run) -> Generator[None, None, None]:
         """Put what was found into the scene; nothing of it stays if the T2 goes meanwhile."""
         found = read_result(run.folder)
         scene, request = slicer.mrmlScene, run.order.request
@@ -161,23 +169,24 @@ class Runner:
         result: ResultNodes = yield from result_steps(scene, scene.GetNodeByID(run.order.t2_id), data)
         set_facts(result.segmentation, _facts(request, found))
         yield
-        remove_superseded(scene, result)
-        return result
+        run.complete = True
+        yield from removal_of_superseded_steps(scene, result)
+        yield from self._show(result)
 
-    def _taken_in(self, result: Optional[ResultNodes], error: Optional[Exception]) -> None:
+    def _taken_in(self, _value: object, error: Optional[Exception]) -> None:
         if error is None:
-            self._end(Outcome("done"), result)
+            self._end(Outcome("done"))
         else:
             text = _("The result could not be read: {error}").format(error=error)
             self._end(Outcome("defect", text))
 
-    def _end(self, outcome: Outcome, result: Optional[ResultNodes] = None) -> None:
+    def _end(self, outcome: Outcome) -> None:
         run, self._run = self._run, None
         assert run is not None
         if run.stepper is not None:
             run.stepper.stop()
         shutil.rmtree(run.folder, ignore_errors=True)
-        self._on_end(outcome, result)
+        self._on_end(outcome)
 
 
 def _facts(request: Request, found: WorkerResult) -> RunFacts:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional
 
 import qt
 
-SECONDS_AT_A_TIME = 0.02
+SECONDS_AT_A_TIME = 0.01
 
 
 class Stepper:

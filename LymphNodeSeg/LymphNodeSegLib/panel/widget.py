@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any, Callable, Optional
 
 import slicer
@@ -52,7 +53,9 @@ class Panel:
         self._shown: Optional[str] = None
         self._input_controls = InputControls(ui, lambda: self._parameters)
         self._model_controls = ModelControls(ui)
-        self.runner = Runner(self._on_change, self._on_end, self._model_controls.show_devices)
+        self.runner = Runner(
+            self._on_change, self._show_steps, self._on_end, self._model_controls.show_devices
+        )
         services = Services(load_ui, lambda: self._parameters or parameter_node(), self._tell)
         self._sections: list[tuple[Any, Section]] = [
             (container, section(container, services))
@@ -159,17 +162,27 @@ class Panel:
         if line:
             self._ui.logText.appendPlainText(line)
 
-    def _on_end(self, outcome: Outcome, result: Optional[ResultNodes]) -> None:
+    def _on_end(self, outcome: Outcome) -> None:
         self._show_running(False)
         self._tell(outcome.text)
-        if result is not None:
-            self._show_result(result)
 
-    def _show_result(self, result: ResultNodes) -> None:
-        parameters = self._parameters or self._get_parameter_node()  # another module may be shown by now
+    def _show_steps(self, result: ResultNodes) -> Generator[None, None, None]:
+        """Show a new result."""
+        open_now = self._parameters is not None  # another module may be shown by now
+        if open_now:
+            self._shown = result.segmentation.GetID()
+        parameters = self._parameters or self._get_parameter_node()
         parameters.segmentation = result.segmentation
+        yield
         show_images(slicer.mrmlScene, result.t2, result.dwi)
+        yield
         slicer.util.resetSliceViews()
+        yield
+        if open_now:
+            for container, section in self._sections:
+                container.setEnabled(True)
+                section.show(result)
+                yield
         self._ui.resultCollapsibleButton.setProperty("collapsed", False)
         self._ui.nodesCollapsibleButton.setProperty("collapsed", False)
 

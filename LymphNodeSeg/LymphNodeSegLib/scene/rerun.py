@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from .node_list import is_corrected
-from .result import ResultNodes, remove_result, results_in
+from .result import ResultNodes, removal_steps, results_in
 
 if TYPE_CHECKING:
     import slicer
 
 
-def remove_superseded(scene: slicer.vtkMRMLScene, result: ResultNodes) -> int:
-    """Take earlier results of the same T2 out of a scene, but for those that hold a reader's work.
+def removal_of_superseded_steps(
+    scene: slicer.vtkMRMLScene, result: ResultNodes
+) -> Generator[None, None, int]:
+    """Take earlier results of the same T2 out of a scene, but for those that hold a reader's work, in steps.
 
     Where none is kept, the new result takes over the names of the removed one.
 
@@ -34,7 +37,7 @@ def remove_superseded(scene: slicer.vtkMRMLScene, result: ResultNodes) -> int:
             kept += 1
             continue
         names = {name: node.GetName() for name, node in vars(other).items() if hasattr(node, "GetName")}
-        remove_result(scene, other)
+        yield from removal_steps(scene, other)
         for name in set(names) - {"t2", "dwi_before"}:
             node = getattr(result, name)
             if node is not None:

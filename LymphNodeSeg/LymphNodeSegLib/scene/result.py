@@ -179,12 +179,18 @@ def results_in(scene: slicer.vtkMRMLScene) -> list[ResultNodes]:
 
 
 def remove_result(scene: slicer.vtkMRMLScene, result: ResultNodes) -> None:
-    """Take a result out of a scene; its T2 stays, and so does a DWI that was in the scene before."""
+    """Take a result out of a scene at once; see `removal_steps`."""
+    last_of(removal_steps(scene, result))
+
+
+def removal_steps(scene: slicer.vtkMRMLScene, result: ResultNodes) -> Generator[None, None, None]:
+    """Take a result out of a scene, in steps; its T2 stays, and so does a DWI that was there before."""
     for name in _MADE:
         node = getattr(result, name)
         own = name != "dwi_before" or (node is not None and node.GetAttribute(ROLE_ATTRIBUTE))
         if node is not None and own:
             _remove(scene, node)
+            yield
 
 
 @contextmanager
