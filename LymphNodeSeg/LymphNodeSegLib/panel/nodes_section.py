@@ -17,7 +17,7 @@ from .node_columns import COLUMNS, SIDES, SIZE_CLASS, counts_line, details, side
 from .nodes_model import no_result
 from .section import Services, fill
 
-SOON_MS = 150
+SOON_MS = 50
 """After an edit: strokes of a brush that follow each other are looked at together."""
 
 _CELL_PADDING_PIXELS = 8
