@@ -278,6 +278,24 @@ def test_an_opened_scene_is_measured_bit_by_bit(services, container, result, unt
     assert made._ui.nodesTable.rowCount() == 0
 
 
+def test_entering_the_module_again_measures_only_what_changed(section, services, result, until, monkeypatch):
+    import LymphNodeSegLib.scene.measuring as measuring
+
+    measured = []
+
+    def measure(*args, **named):
+        measured.extend(named["only"])
+        return measure_nodes(*args, **named)
+
+    monkeypatch.setattr(measuring, "measure_nodes", measure)
+    section.close()
+    edit(result, "LN003", ball(NODES[2][0], 5.0))
+    section.show(result_of(result.segmentation))
+    until(lambda: cells(section, "Node") == ["LN001", "LN002", "LN003 *"] and not section._timer_on, 2.0)
+    assert measured == [3]
+    assert float(cells(section, "Short")[2]) == pytest.approx(10.0, abs=1.0)
+
+
 def test_without_a_result_the_sections_say_what_to_do(services, container):
     from LymphNodeSegLib.panel.nodes_section import NodesSection
 

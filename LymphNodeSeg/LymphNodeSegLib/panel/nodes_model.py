@@ -33,6 +33,7 @@ class NodesModel:
         self.column, self.descending = 2, False
         self.wake: Callable[[], None] = lambda: None
         self._watch: Optional[Watch] = None
+        self._kept: Optional[NodeList] = None
         self._stale = False
         self._on_rows: list[Callable[[], None]] = []
         self._on_chosen: list[Callable[[bool], None]] = []
@@ -57,9 +58,11 @@ class NodesModel:
         if result is not None and shown is result.segmentation:
             return
         self.close()
+        kept, self._kept = self._kept, None
         if result is not None:
             try:
-                self.nodes = NodeList(result)
+                known = kept is not None and kept.result.segmentation is result.segmentation
+                self.nodes = kept if known else NodeList(result)
                 self._watch = Watch(result, self._touched)
                 self._touched()  # in an opened scene all rows wait to be measured
             except InputError as error:
@@ -70,6 +73,8 @@ class NodesModel:
         """Follow nothing."""
         if self._watch is not None:
             self._watch.close()
+        # What was measured is still right, mostly, when the module is entered again.
+        self._kept = self.nodes or self._kept
         self.nodes = self._watch = None
         self.problem, self._stale = "", False
         self.choose((), go=False)

@@ -79,6 +79,7 @@ class NodesSection:
             widest = max(metrics.boundingRect(text).width() for text in texts)
             table.setColumnWidth(number, max(_CHECK_BOX_PIXELS, widest + _CELL_PADDING_PIXELS))
         table.horizontalHeader().setSortIndicatorShown(True)
+        table.horizontalHeader().setDefaultAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)
 
     def _fill_choices(self) -> None:
         for box, values, name_of in (
