@@ -75,8 +75,7 @@ class LymphNodeSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         self.removeObservers()
         if self.panel is not None:
-            self.panel.runner.close()
-            self.panel.close()
+            self.panel.forget()
         ExportProcess.cancel_all()
 
     def enter(self):
@@ -86,8 +85,7 @@ class LymphNodeSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel.close()
 
     def onSceneStartClose(self, caller, event):
-        self.panel.runner.close()
-        self.panel.close()
+        self.panel.forget()
 
     def onSceneEndChange(self, caller, event):
         self.panel.close()

@@ -336,3 +336,16 @@ def test_the_second_run_does_not_pay_for_the_start(panel, volumes, until):
         added.append(took - bare)
         print(f"from click to result {took:.2f} s, of it bare pipeline {bare:.2f} s, added {added[-1]:.2f} s")
     assert min(added[1:]) < max(0.5, 0.1 * bare)  # a tenth where others want the processors too
+
+
+def test_images_that_a_crash_left_behind_are_removed(standins, tmp_path):
+    from LymphNodeSegLib.panel.temporary import new_folder
+
+    folder = Path(tempfile.gettempdir())
+    for name, age_s in (("lymphnodeseg-old", 2 * 24 * 3600), ("lymphnodeseg-new", 60), ("other", 10**6)):
+        (folder / name).mkdir()
+        os.utime(folder / name, (time.time() - age_s,) * 2)
+    made = new_folder()
+    assert {path.name for path in folder.iterdir()} == {"lymphnodeseg-new", "other", made.name}
+    for path in folder.iterdir():
+        path.rmdir()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, Callable, ClassVar
 
@@ -12,6 +11,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..export_job import OUT, ExportJob, leave_job
+from .temporary import new_folder
 from .worker_process import MODULE_FOLDER, python_executable
 
 PROGRAM = (
@@ -35,7 +35,7 @@ class ExportProcess:
         self._on_end = on_end
         self._ended = False
         self._process = qt.QProcess()
-        self._folder = Path(tempfile.mkdtemp(prefix="lymphnodeseg-"))
+        self._folder = new_folder()
 
     def start(self, job: ExportJob) -> None:
         """Begin to write.

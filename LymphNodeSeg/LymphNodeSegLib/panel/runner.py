@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,6 +18,7 @@ from ..scene.run_facts import RunFacts, set_facts
 from ..worker_files import Request, WorkerResult, read_result, write_request_steps
 from .run_state import Event, Outcome, RunState
 from .stepper import Stepper
+from .temporary import new_folder
 from .worker_process import WorkerProcess
 
 
@@ -87,7 +87,7 @@ class Runner:
             OSError: there is no place for its files, or no Python to run on.
         """
         self.worker.start()  # it warms up while the images are handed over
-        folder = Path(tempfile.mkdtemp(prefix="lymphnodeseg-"))
+        folder = new_folder()
         self._run = _Run(order, folder, RunState())
         self._run.stepper = Stepper(write_request_steps(folder, order.request), self._handed_over)
         self._on_change(self._run.state, "")

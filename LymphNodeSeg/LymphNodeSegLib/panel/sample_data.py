@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, Callable
 
@@ -16,6 +15,7 @@ from ..resources import resource_path
 from ..scene.phantom_volumes import add_phantom, add_truth
 from ..scene.views import show_images
 from .dicom_database import copy_into_database
+from .temporary import new_folder
 from .worker_process import MODULE_FOLDER, python_executable
 
 CATEGORY = "Lymph Node Segmentation"
@@ -66,7 +66,7 @@ def load_dicom_study(source: object = None) -> list[Any]:
 
 
 def _load(before_loading: Callable[[Path], None]) -> list[Any]:
-    folder = Path(tempfile.mkdtemp(prefix="lymphnodeseg-"))
+    folder = new_folder()
     try:
         with slicer.util.tryWithErrorDisplay(_("The phantom could not be made."), waitCursor=True):
             _say(_("Making a synthetic pelvis on this machine; this takes some seconds ..."))

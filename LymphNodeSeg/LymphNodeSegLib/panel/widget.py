@@ -99,6 +99,13 @@ class Panel:
         for _container, section in self._sections:
             section.close()
 
+    def forget(self) -> None:
+        """The scene closes, or Slicer does: end what is on, and do not speak of it in the next scene."""
+        self.runner.close()
+        self.close()
+        self._ui.logText.clear()
+        self._tell("")
+
     def _on_parameters(self, caller: object = None, event: object = None) -> None:
         assert self._parameters is not None
         self._inputs = self._input_controls.show(self._parameters)
