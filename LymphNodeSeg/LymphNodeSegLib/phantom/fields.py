@@ -85,7 +85,8 @@ def noise_tile() -> np.ndarray:
         np.fft.fftn(white) * low_pass[:, None, None] * low_pass[None, :, None] * low_pass[None, None, :]
     )
     smooth = np.real(np.fft.ifftn(spectrum))
-    return np.asarray((smooth - smooth.mean()) / smooth.std(), dtype=np.float32)
+    # Contiguous, or each look-up copies all of it: the transform of numpy 1 changes the order of the axes.
+    return np.ascontiguousarray((smooth - smooth.mean()) / smooth.std(), dtype=np.float32)
 
 
 def tile_at(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
