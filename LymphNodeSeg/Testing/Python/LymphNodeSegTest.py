@@ -40,9 +40,9 @@ class LymphNodeSegTest(panel_case.PanelCase):
         with DICOMUtils.TemporaryDICOMDatabase():
             t2, *dwis, adc = self.loadPhantom(dicom=True)
             self.checkProposals(t2, dwis[-1], adc)
-            seconds, longest_ms = self.apply()
-            print(f"first run: {seconds:.1f} s, window held for {longest_ms:.0f} ms at most")
-            self.assertLess(longest_ms, LONGEST_HOLD_MS)
+            seconds, heartbeat = self.apply()
+            print(f"first run: {seconds:.1f} s, {heartbeat}")
+            self.assertLess(heartbeat.longest_ms, LONGEST_HOLD_MS, str(heartbeat))
             segmentation = self.parameters.segmentation
             self.checkSegmentation(segmentation, t2)
             self.checkViews(t2)
@@ -207,8 +207,8 @@ class LymphNodeSegTest(panel_case.PanelCase):
     def checkSecondRun(self, corrected):
         rows = self.rows()
         facts = facts_of(corrected)
-        seconds, longest_ms = self.apply()
-        self.assertLess(longest_ms, LONGEST_HOLD_MS)
+        seconds, heartbeat = self.apply()
+        self.assertLess(heartbeat.longest_ms, LONGEST_HOLD_MS, str(heartbeat))
         self.assertNotEqual(self.parameters.segmentation, corrected)
         self.assertIsNotNone(corrected.GetScene(), "a corrected segmentation is never overwritten")
         pipeline_seconds = sum(facts_of(self.parameters.segmentation).seconds.values())
@@ -231,7 +231,8 @@ class LymphNodeSegTest(panel_case.PanelCase):
         self.ui("exportButton").click()
         self.assertEqual(self.ui("exportButton").text, "Cancel", self.ui("exportLabel").text)
         seconds = self.waitUntil(lambda: self.ui("exportButton").text != "Cancel", RUN_SECONDS)
-        print(f"export: {seconds:.1f} s, window held for {heartbeat.stop():.0f} ms at most")
+        heartbeat.stop()
+        print(f"export: {seconds:.1f} s, {heartbeat}")
         names = {path.name for path in folder.iterdir()}
         expected = {"rtstruct.dcm", "measurements.csv", "measurements.json", "report.html"}
         self.assertEqual(names, expected | ({"seg.dcm", "sr.dcm"} if highdicom else set()))

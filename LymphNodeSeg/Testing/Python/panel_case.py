@@ -12,29 +12,51 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 RUN_SECONDS = 900.0
 LONGEST_HOLD_MS = 100.0
+SCHEDULE = Path("/proc/thread-self/schedstat")
 
 
 class Heartbeat:
-    """Measures how long the window was not served, in milliseconds, while the event loop runs."""
+    """Measures how long the window was held, in milliseconds, while the event loop runs.
+
+    The time in which other programs had the processor does not count (Linux tells it); on a busy machine it
+    is most of it.
+
+    Args:
+        doing: Says what was going on.
+    """
 
     INTERVAL_MS = 5
 
-    def __init__(self):
-        self.longest_ms = 0.0
-        self._last = time.perf_counter()
+    def __init__(self, doing=lambda: ""):
+        self.longest_ms, self.while_doing = 0.0, ""
+        self._doing, self._text = doing, doing()
+        self._last_ms = own_time_ms()
         self._timer = qt.QTimer()
         self._timer.setInterval(self.INTERVAL_MS)
         self._timer.connect("timeout()", self._beat)
         self._timer.start()
 
     def _beat(self):
-        now = time.perf_counter()
-        self.longest_ms = max(self.longest_ms, 1000.0 * (now - self._last))
-        self._last = now
+        now_ms, text = own_time_ms(), self._doing()
+        if now_ms - self._last_ms > self.longest_ms:
+            self.longest_ms, self.while_doing = now_ms - self._last_ms, f"{self._text} -> {text}"
+        self._last_ms, self._text = now_ms, text
 
     def stop(self):
         self._timer.stop()
         return self.longest_ms
+
+    def __str__(self):
+        return f"window held for {self.longest_ms:.0f} ms at most ({self.while_doing})"
+
+
+def own_time_ms():
+    """A clock that stands while this thread waits for a processor."""
+    try:
+        waited_ns = int(SCHEDULE.read_text().split()[1])
+    except OSError:
+        waited_ns = 0
+    return 1000.0 * time.perf_counter() - waited_ns / 1e6
 
 
 class PanelCase(ScriptedLoadableModuleTest):
@@ -95,15 +117,16 @@ class PanelCase(ScriptedLoadableModuleTest):
         """Press Apply and wait for the result; the window is served all the time.
 
         Returns:
-            Seconds, and the longest time that the window was not served, in milliseconds.
+            Seconds, and the heartbeat that was measured.
         """
         self.requireTorch()
-        heartbeat = Heartbeat()
-        self.ui("applyButton").click()
-        self.assertTrue(self.isRunning(), self.ui("messageLabel").text)
-        seconds = self.waitUntil(lambda: not self.isRunning(), RUN_SECONDS)
-        longest_ms = heartbeat.stop()
+        message, button = self.ui("messageLabel"), self.ui("applyButton")
+        heartbeat = Heartbeat(lambda: message.text)
+        button.click()
+        self.assertTrue(self.isRunning(), message.text)
+        seconds = self.waitUntil(lambda: "Cancel" not in button.text.replace("&", ""), RUN_SECONDS)
+        heartbeat.stop()
         self.assertIsNotNone(
             self.parameters.segmentation, self.ui("messageLabel").text + self.ui("logText").plainText
         )
-        return seconds, longest_ms
+        return seconds, heartbeat
