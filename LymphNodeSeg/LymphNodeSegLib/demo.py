@@ -12,7 +12,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from .images.image import Image
 
-SEED = 8  # axial, as most pelvic studies, with two nodes above 10 mm
+SEED = 63  # axial, as most pelvic studies, with three nodes above 10 mm
 STUDY, RESULT, TRUTH = "phantom", "result", "truth.seg.nrrd"
 
 

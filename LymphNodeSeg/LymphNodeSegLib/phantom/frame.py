@@ -70,7 +70,7 @@ def add_back_muscles(body: Body, s: float) -> None:
         body, Ellipsoid((s * 132, 14, 60), (16 * size, 46, 58), turned(s, 0, 18, -20)), (s * 0.2, 0.2, -1)
     )
     add_muscle(body, Ellipsoid((s * 117, 8, 48), (11, 34, 42), turned(s, 0, 24, -16)), (s * 0.1, 0, -1))
-    piriformis = [(s * 24, 74, 60, 12), (s * 60, 68, 40, 12), (s * 96, 44, 18, 8), (s * 116, 30, 10, 4)]
+    piriformis = [(s * 24, 74, 60, 14), (s * 60, 68, 40, 14), (s * 96, 44, 18, 9), (s * 116, 30, 10, 4)]
     add_muscle(body, Tube(smooth_path(piriformis, 20)), (s, -0.5, -0.4))
     add_muscle(body, Capsule((s * 58, 52, -8), (s * 118, 34, -12), 8, 6), (s, -0.3, 0))
     add_muscle(body, Ellipsoid((s * 98, 40, -50), (32, 11, 24), turned(s, 0, 0, -12)), (s, -0.2, 0))
@@ -86,8 +86,9 @@ def add_inner_muscles(body: Body, s: float) -> None:
     add_muscle(body, Tube(body.path(mirrored(psoas, s), 2.0, 16.0)), (s * 0.3, -0.4, -0.9), 0.9)
     add_muscle(body, Ellipsoid((s * 86, 4, 96), (12, 44, 46), turned(s, 0, 30, -24)), (0, -0.4, -0.9))
     add_muscle(body, Ellipsoid((s * 92, -28, 40), (18, 16, 34), turned(s, -30, 0, 0)), (0, -0.4, -0.9))
-    thick = rng.uniform(7.0, 10.5)
-    inner = Ellipsoid((s * 56, 13, -6), (thick, 47, 46), turned(s, 0, -6, 4))
+    # Half of it lies under the bone, which is painted later: no fat between the two.
+    thick = rng.uniform(11.0, 16.0)
+    inner = Ellipsoid((s * (48 + thick), 13, -6), (thick, 47, 48), turned(s, 0, -6, 4))
     add_muscle(body, inner, (0, 0.9, -0.4))
     levator = mirrored([(48, 8, 2, 2.0), (33, 16, -16, 2.4), (20, 24, -32, 2.8), (12, 30, -46, 3.6)], s)
     path = smooth_path(levator, 12.0)
@@ -130,8 +131,9 @@ def add_wall(body: Body) -> None:
 
 def add_bone(body: Body, shape: Shape, cortex_mm: float) -> None:
     """Dark cortex around mottled marrow with islands of red marrow."""
-    body.add(shape, "cortex", soft_mm=0.3, rough_mm=0.8)
     rng = body.rng
+    body.add(shape, "cortex", soft_mm=rng.uniform(0.3, 1.2), rough_mm=0.9, opacity=rng.uniform(0.6, 1.0))
+    cortex_mm *= rng.uniform(0.6, 1.1)
     mottled = Texture(
         rng.uniform(0.08, 0.2),
         (8.0, 8.0, 8.0),

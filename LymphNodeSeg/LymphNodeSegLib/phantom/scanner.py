@@ -16,6 +16,7 @@ from .render import Layer, Sampling, paint
 from .warp import BodyWarp, EpiWarp
 
 SCALE = 400.0  # scanner units of node cortex
+SEPTUM_WIDTH = 0.12  # in standard deviations of the noise whose zeros are septa
 
 
 def scan_t2(
@@ -33,8 +34,13 @@ def scan_t2(
     spacing = grid.spacing_mm[::-1]
     # Fine structure of solid tissue; free fluid has none.
     solid = image * np.exp(-((image * 0.7) ** 4))
-    for scale_mm in (1.4, 4.0):
-        image += rng.uniform(0.01, 0.06) * solid * smooth_noise(rng, image.shape, spacing, scale_mm)
+    for scale_mm, septa in ((1.4, 0.0), (4.0, rng.uniform(0.0, 0.15))):
+        grain = smooth_noise(rng, image.shape, spacing, scale_mm)
+        image += rng.uniform(0.01, 0.06) * solid * grain
+        if septa:
+            # Walls between the lobules of fat: a net of thin lines where the noise changes its sign.
+            grain *= grain * (-1.0 / SEPTUM_WIDTH**2)
+            image -= septa * solid * np.exp(grain, out=grain)
     image *= coil_shading(rng, image.shape, spacing, rng.uniform(*mixture.shading))
     if pad:
         image = fold_edges(image, axis, pad, folded)

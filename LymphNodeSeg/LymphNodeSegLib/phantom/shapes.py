@@ -55,7 +55,13 @@ class Ellipsoid:
         # Plain Python floats keep float32 arrays in float32.
         c, r = self.center_mm.tolist(), self.rotation.tolist()
         dx, dy, dz = x - c[0], y - c[1], z - c[2]
-        u, v, w = (dx * r[0][n] + dy * r[1][n] + dz * r[2][n] for n in range(3))
+        local = []
+        for n in range(3):
+            coordinate = dx * r[0][n]
+            coordinate += dy * r[1][n]
+            coordinate += dz * r[2][n]
+            local.append(coordinate)
+        u, v, w = local
         if self.bend_per_mm:
             v = v - self.bend_per_mm * (u * u - float(self.radii_mm[0]) ** 2 / 5.0)
         return u, v, w
@@ -68,13 +74,19 @@ class Ellipsoid:
 
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Signed distance in mm, first order around the surface."""
-        u, v, w = self._local(x, y, z)
-        a, b, c = (1.0 / self.radii_mm).tolist()
-        u, v, w = u * a, v * b, w * c
-        level = np.sqrt(u * u + v * v + w * w)
-        u, v, w = u * a, v * b, w * c
-        steep = np.sqrt(u * u + v * v + w * w) + 1e-6
-        return level * (level - 1.0) / steep
+        local = self._local(x, y, z)
+        inverse = (1.0 / self.radii_mm).tolist()
+        for coordinate, factor in zip(local, inverse):
+            coordinate *= factor
+        level = _length(local)
+        for coordinate, factor in zip(local, inverse):
+            coordinate *= factor
+        steep = _length(local)
+        steep += 1e-6
+        distance = level - 1.0
+        distance *= level
+        distance /= steep
+        return distance
 
     def surface(self, directions: np.ndarray) -> np.ndarray:
         """The surface points, (n, 3) in mm, that belong to unit vectors (n, 3) of the unit ball."""
@@ -235,6 +247,13 @@ def hull_of(shape: Shape) -> tuple[np.ndarray, float]:
 def parts_of(shape: Shape) -> list[Shape]:
     """The shapes whose union a shape is; itself if it is not composed."""
     return shape.parts if isinstance(shape, (Tube, Union)) else [shape]
+
+
+def _length(vector: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+    total = vector[0] * vector[0]
+    total += vector[1] * vector[1]
+    total += vector[2] * vector[2]
+    return np.sqrt(total)
 
 
 def _common_box(shapes: list[Shape]) -> Box:
