@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional, Union
 
 from ..images.image import Image
 from ..nodes.node import Node
-from .segmentation import SEGMENTATION_NAME, display_steps, segmentation_steps
+from .segmentation import put_into_scene, segmentation_steps
 from .segments import segment_ids
 from .subject_hierarchy import hierarchy, place, study_of
 from .table import add_table
@@ -126,11 +126,8 @@ def result_steps(
             place(scene, [before], study_of(scene, t2_node))
         labels = replace(data.labels, geometry=grid)
         segmentation = yield from segmentation_steps(labels, data.nodes, t2_node)
-        segmentation.SetName(scene.GenerateUniqueName(SEGMENTATION_NAME))
+        put_into_scene(scene, segmentation, t2_node)
         added.append(segmentation)
-        scene.AddNode(segmentation)
-        yield
-        yield from display_steps(segmentation, t2_node)
         yield
         table = add_table(scene, data.nodes)
         added.append(table)

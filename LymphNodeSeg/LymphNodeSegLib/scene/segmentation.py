@@ -69,15 +69,19 @@ def segmentation_steps(
     return segmentation_node
 
 
-def display_steps(
-    segmentation_node: slicer.vtkMRMLSegmentationNode, t2_volume: slicer.vtkMRMLScalarVolumeNode
-) -> Generator[None, None, None]:
-    """Have a segmentation that was just put into a scene shown; its reference geometry is the T2's."""
+def put_into_scene(
+    scene: slicer.vtkMRMLScene,
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    t2_volume: slicer.vtkMRMLScalarVolumeNode,
+) -> None:
+    """Put a segmentation into a scene, shown as outlines; its reference geometry is the T2's."""
+    display = scene.AddNewNodeByClass("vtkMRMLSegmentationDisplayNode")
+    display.SetOpacity2DFill(SEGMENT_OPACITY_2D_FILL)
+    # Before it is in the scene, so that the views are drawn once, and Slicer's tree finds it complete.
+    segmentation_node.SetName(scene.GenerateUniqueName(SEGMENTATION_NAME))
+    segmentation_node.SetAndObserveDisplayNodeID(display.GetID())
+    scene.AddNode(segmentation_node)
     segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(t2_volume)
-    yield
-    segmentation_node.CreateDefaultDisplayNodes()
-    yield
-    segmentation_node.GetDisplayNode().SetOpacity2DFill(SEGMENT_OPACITY_2D_FILL)
 
 
 def add_segmentation(
@@ -88,9 +92,7 @@ def add_segmentation(
 ) -> slicer.vtkMRMLSegmentationNode:
     """Put the nodes into a scene at once; see `segmentation_steps`."""
     segmentation_node = last_of(segmentation_steps(labels, nodes, t2_volume))
-    segmentation_node.SetName(scene.GenerateUniqueName(SEGMENTATION_NAME))
-    scene.AddNode(segmentation_node)
-    last_of(display_steps(segmentation_node, t2_volume))
+    put_into_scene(scene, segmentation_node, t2_volume)
     return segmentation_node
 
 
