@@ -1,0 +1,65 @@
+"""The parts of the registration beside what they stand for: ITK's spline, derivatives by differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from LymphNodeSegLib.images.image import Geometry
+from LymphNodeSegLib.registration.correlation import local_fit
+from LymphNodeSegLib.registration.space import points_of
+from LymphNodeSegLib.registration.spline import SmoothField
+from LymphNodeSegLib.registration.threads import in_threads
+from LymphNodeSegLib.registration.transform import spline_transform
+
+SHAPE, SPACING_MM = (5, 11, 14), (4.0, 3.0, 3.5)
+
+
+def chance() -> np.random.Generator:
+    return np.random.default_rng(11)
+
+
+def test_the_smooth_field_is_itks_spline_on_an_oblique_left_handed_grid() -> None:
+    angle = 0.4
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, -1.0]])
+    grid = Geometry(SHAPE[::-1], (10.0, -20.0, 30.0), SPACING_MM[::-1], tuple(turn.ravel()))
+    space = SmoothField(SHAPE, SPACING_MM, 12.0)
+    coefficients = chance().normal(0.0, 2.0, space.shape).astype(np.float32)
+    transform = spline_transform(coefficients, space, 1, grid)
+    inner = (slice(1, -1),) * 3  # ITK leaves the last face out
+    points = points_of(grid)[inner].reshape(-1, 3)
+    moved = np.array([transform.TransformPoint(point.tolist()) for point in points]) - points
+    np.testing.assert_allclose(moved @ turn[:, 1], space.values(coefficients)[inner].ravel(), atol=1e-4)
+    np.testing.assert_allclose(moved @ turn[:, [0, 2]], 0.0, atol=1e-9)
+
+
+def test_gathering_is_the_transpose_and_roughness_its_own_derivative() -> None:
+    space = SmoothField(SHAPE, SPACING_MM, 12.0)
+    coefficients = chance().normal(size=space.shape)
+    weights = chance().normal(size=SHAPE)
+    assert np.vdot(space.values(coefficients), weights) == pytest.approx(
+        np.vdot(coefficients, space.gathered(weights)), rel=1e-6
+    )
+    other = chance().normal(size=space.shape)[::-1, ::-1, ::-1]
+    assert np.vdot(space.roughness(coefficients), other) == pytest.approx(
+        np.vdot(coefficients, space.roughness(other)), rel=1e-4
+    )
+    assert np.vdot(coefficients, space.roughness(coefficients)) > 0.0
+    np.testing.assert_allclose(space.roughness(np.ones(space.shape)), 0.0, atol=1e-12)
+
+
+def test_local_fit_ignores_contrast_and_its_pull_is_the_derivative() -> None:
+    rng = chance()
+    wanted = rng.normal(size=(6, 20, 20))
+    inside = np.ones(wanted.shape, dtype=bool)
+    turned_round = local_fit(wanted, 5.0 - 3.0 * wanted, inside)
+    assert turned_round.mismatch < 0.02 < local_fit(wanted, rng.normal(size=wanted.shape), inside).mismatch
+    given = wanted + rng.normal(size=wanted.shape)
+    way = rng.normal(size=wanted.shape)
+    fit, step = local_fit(wanted, given, inside), 1e-4
+    high, low = (local_fit(wanted, given + sign * step * way, inside).mismatch for sign in (1.0, -1.0))
+    slope = (high - low) / (2.0 * step) * wanted.size
+    assert slope == pytest.approx(-2.0 * np.vdot(fit.pull, way), rel=0.05)
+
+
+def test_threads_keep_the_order() -> None:
+    assert in_threads(lambda n: n * n, range(50)) == [n * n for n in range(50)]
