@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from LymphNodeSegLib.images.image import Image
 from LymphNodeSegLib.images.study import load_study, scan_study
 from LymphNodeSegLib.images.volume import load_series
 from LymphNodeSegLib.scene.candidates import candidate_of, candidates, role_of_contrast
@@ -21,13 +24,13 @@ class Database:
         image = load_series(series, b_value)
         node = self._scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         fill_volume(node, image)
-        uids = []
-        for path in image.acquisition.source_files:
-            uid = f"1.2.{len(self._files)}"
-            self._files[uid] = str(path)
-            uids.append(uid)
-        node.SetAttribute("DICOM.instanceUIDs", " ".join(uids))
+        node.SetAttribute("DICOM.instanceUIDs", " ".join(map(self.know, image.acquisition.source_files)))
         return node
+
+    def know(self, path) -> str:
+        uid = f"1.2.{len(self._files)}"
+        self._files[uid] = str(path)
+        return uid
 
     def file_of(self, uid: str) -> str:
         return self._files.get(uid, "")
@@ -134,3 +137,34 @@ def test_volumes_that_are_hidden_empty_or_results_are_no_candidates(scene):
         scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     assert candidates(scene, lambda uid: "") == []
     assert propose(scene) == {}
+
+
+def test_b_values_that_slicer_stacked_into_one_volume_are_taken_apart(scene, prostatex):
+    """What Slicer's reader makes of a series of three b-values: 57 slices, three at each place."""
+    database = Database(scene)
+    (series,) = [one for one in scan_study(prostatex) if len(one.usable) > 1]
+    volumes = [load_series(series, one.b_value) for one in series.usable]
+    stacked = np.stack([image.array for image in volumes], axis=1).reshape(57, *volumes[0].array.shape[1:])
+    thin = replace(volumes[0].geometry, size_ijk=stacked.shape[::-1], spacing_mm=(2.0, 2.0, 1.0))
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "6: ep2d_diff_tra_DYNDIST")
+    fill_volume(node, Image(stacked, thin))
+    files = [path for slices in zip(*(one.acquisition.source_files for one in volumes)) for path in slices]
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(database.know(path) for path in files))
+    regularized = scene.AddNewNodeByClass(
+        "vtkMRMLGridTransformNode", f"{node.GetName()} acquisition transform"
+    )
+    node.SetAndObserveTransformNodeID(regularized.GetID())
+    for other in scan_study(prostatex):
+        if other.role in ("T2", "ADC") or other.computed:
+            database.load(other, None, other.description)
+    chosen = propose(scene, database.file_of)
+    assert chosen["DWI"] is node  # measured, and not the computed one
+    inputs = examine(chosen["T2"], node, chosen["ADC"], file_of_instance=database.file_of)
+    assert [frame.b_value_s_mm2 for frame in inputs.frames] == [50.0, 400.0, 800.0]
+    assert "DWI at b = 800 s/mm2" in inputs.text
+    found, n = b_values_for_run(scene, node, inputs, database.file_of)
+    for one, expected in zip(found, volumes):
+        np.testing.assert_array_equal(one.array, expected.array)
+        assert one.geometry.is_close(expected.geometry)
+        assert one.acquisition.phase_encoding_lps == expected.acquisition.phase_encoding_lps
+    assert found[n].acquisition.b_value_s_mm2 == 800.0

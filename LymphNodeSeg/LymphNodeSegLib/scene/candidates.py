@@ -20,7 +20,7 @@ from ..images.series import Series, Volume
 from ..images.stack import Stack
 from .dicom_files import dicom_files
 from .frames import Frame, frames_of
-from .volumes import ROLE_ATTRIBUTE, volume_geometry
+from .volumes import ROLE_ATTRIBUTE, placed_in_world, volume_geometry
 
 if TYPE_CHECKING:
     import slicer
@@ -41,7 +41,7 @@ _NAMES = (
 # An unnamed T2 is told from a DWI by its finer pixels and by tissue that is not dark beside the brightest;
 # an ADC map by the air that was set to 0 and by the values of tissue. Seen on two scanners and the phantoms.
 T2_PIXEL_MM, DWI_PIXEL_MM = 1.1, 1.2
-T2_MEDIAN_SHARE, DWI_MEDIAN_SHARE = 0.19, 0.26
+T2_MEDIAN_SHARE, DWI_MEDIAN_SHARE = 0.19, 0.35
 ADC_AIR_SHARE = 0.25
 ADC_MEDIAN_UM2_S = (400.0, 1900.0)
 SAMPLES = 50_000
@@ -69,8 +69,9 @@ class Candidate:
         known = acquisition_of(self.series, volume)
         if known.phase_encoding_lps is None or not self.node.IsA("vtkMRMLVolumeNode"):
             return known
-        below, world = (volume_geometry(self.node, in_world).direction for in_world in (False, True))
-        axis = (world @ below.T @ np.array(known.phase_encoding_lps)).tolist()
+        unit = Geometry((1, 1, 1))
+        turn = placed_in_world(unit, self.node).direction
+        axis = (turn @ np.array(known.phase_encoding_lps)).tolist()
         return replace(known, phase_encoding_lps=(axis[0], axis[1], axis[2]))
 
 
@@ -84,8 +85,8 @@ def candidate_of(node: slicer.vtkMRMLNode, file_of_instance: FileOfInstance) -> 
     if node.GetAttribute(ROLE_ATTRIBUTE):
         return None
     try:
-        frames = frames_of(node)
-        geometry = frames[0].parts[0].geometry if frames else volume_geometry(node)
+        frames = frames_of(node, file_of_instance)
+        geometry = frames[0].geometry if frames else volume_geometry(node)
     except (InputError, AttributeError):  # no voxels at all
         return None
     header = _header(node, file_of_instance)

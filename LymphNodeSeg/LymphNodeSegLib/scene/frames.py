@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Optional
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Optional
 
 import numpy as np
 
 from ..errors import InputError
 from ..images.b_values import GE_OFFSET, clean, of_description
-from ..images.image import Acquisition, Image
+from ..images.image import Acquisition, Geometry, Image
 from ..images.ranking import HIGHEST_SUITABLE_B
-from .volumes import image_from_volume, volume_geometry
+from ..images.roles import DWI
+from ..images.series import Series, Volume, group_into_series
+from .dicom_files import dicom_files
+from .volumes import image_from_volume, placed_in_world, volume_geometry
 
 if TYPE_CHECKING:
     import slicer
@@ -32,12 +38,19 @@ class Frame:
     Attributes:
         name: What the user reads: "b = 800 s/mm2", or the number of the frame where no b-value is known.
         b_value_s_mm2: Its diffusion weighting, if known.
-        parts: The image; several at one b-value in different directions.
+        geometry: Its grid.
+        load: Gives the image; several at one b-value in different directions. May raise InputError.
     """
 
     name: str
     b_value_s_mm2: Optional[float]
-    parts: tuple[Image, ...] = field(repr=False)
+    geometry: Geometry
+    load: Callable[[], tuple[Image, ...]] = field(repr=False)
+
+    @cached_property
+    def parts(self) -> tuple[Image, ...]:
+        """See `load`."""
+        return self.load()
 
     def image(self) -> Image:
         """The image; of several directions their geometric mean, which is the trace-weighted image."""
@@ -51,12 +64,15 @@ class Frame:
         return first.with_array(np.exp(mean).astype(np.float32))
 
 
-def frames_of(node: slicer.vtkMRMLNode) -> tuple[Frame, ...]:
+def frames_of(
+    node: slicer.vtkMRMLNode, file_of_instance: Callable[[str], str] = lambda uid: ""
+) -> tuple[Frame, ...]:
     """The images that a node holds, lowest b-value first; empty for a plain volume.
 
     Args:
-        node: A sequence, a volume that shows a sequence, a multi-volume, a diffusion-weighted volume, or any
-            other volume.
+        node: A sequence, a volume that shows a sequence, a multi-volume, a diffusion-weighted volume, a
+            DICOM series whose b-values Slicer stacked into one volume, or any other volume.
+        file_of_instance: Asks Slicer's DICOM database.
 
     Raises:
         InputError: they cannot be used (see `volumes.image_from_volume`).
@@ -70,7 +86,7 @@ def frames_of(node: slicer.vtkMRMLNode) -> tuple[Frame, ...]:
         return _sorted(_of_gradients(node))
     if node.GetAttribute(_LABELS) is not None and node.GetImageData().GetNumberOfScalarComponents() > 1:
         return _sorted(_of_multi_volume(node))
-    return ()
+    return tuple(_of_dicom(node, file_of_instance))
 
 
 def best_frame(frames: tuple[Frame, ...]) -> int:
@@ -160,7 +176,56 @@ def _components(node: slicer.vtkMRMLVolumeNode) -> list[Image]:
 
 def _frame(n: int, b_value: Optional[float], parts: tuple[Image, ...]) -> Frame:
     name = f"frame {n + 1}" if b_value is None else f"b = {b_value:g} s/mm2"
-    return Frame(name, b_value, parts)
+    return Frame(name, b_value, parts[0].geometry, lambda: parts)
+
+
+def _of_dicom(node: slicer.vtkMRMLVolumeNode, file_of_instance: Callable[[str], str]) -> Iterator[Frame]:
+    """The b-values of a series that was read as one volume, from its files: a slice of each in turn."""
+    try:
+        files = dicom_files(node, file_of_instance)
+        if len(_b_values((*files[:3], files[-1]))) > 1:
+            for series in _series_in(files):
+                for volume in series.usable:
+                    yield _frame_of_files(series, volume, node)
+    except (InputError, OSError):  # not from DICOM, or its files are gone
+        return
+
+
+def _frame_of_files(series: Series, volume: Volume, node: slicer.vtkMRMLVolumeNode) -> Frame:
+    stacked = volume.stack.geometry
+    assert stacked is not None  # as it is usable
+    geometry = placed_in_world(stacked, node)
+
+    def load() -> tuple[Image, ...]:
+        return (replace(_pixels(series, volume.b_value), geometry=geometry),)
+
+    return Frame(f"b = {volume.b_value or 0.0:g} s/mm2", volume.b_value, geometry, load)
+
+
+@lru_cache(maxsize=8)
+def _series_in(files: tuple[Path, ...]) -> tuple[Series, ...]:
+    """The DWI of several b-values that files belong to; at most one."""
+    from ..images.reader import read_slices
+
+    found = group_into_series(piece for path in files for piece in read_slices(path))
+    return tuple(one for one in found if one.role == DWI and len(one.usable) > 1)[:1]
+
+
+@lru_cache(maxsize=3)
+def _pixels(series: Series, b_value: Optional[float]) -> Image:
+    from ..images.volume import load_series
+
+    return load_series(series, b_value)
+
+
+@lru_cache(maxsize=64)
+def _b_values(files: tuple[Path, ...]) -> frozenset[Optional[float]]:
+    from ..images.reader import NotDicomError, read_slices
+
+    try:
+        return frozenset(piece.b_value for path in files for piece in read_slices(path)[:1])
+    except (NotDicomError, ValueError):
+        return frozenset()
 
 
 def _number(text: str) -> Optional[float]:

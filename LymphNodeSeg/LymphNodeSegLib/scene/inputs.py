@@ -21,7 +21,7 @@ from ..images.ranking import (
 from ..images.roles import ADC, DWI, T2
 from .candidates import Candidate, FileOfInstance, candidate_of, candidates
 from .frames import Frame, frame_at, frames_of
-from .volumes import image_from_volume
+from .volumes import ACQUISITION_TRANSFORM, image_from_volume
 
 if TYPE_CHECKING:
     import slicer
@@ -89,7 +89,7 @@ def examine(
     try:
         if t2 is dwi:
             raise InputError("T2 and DWI are the same image: choose the diffusion-weighted one as DWI.")
-        frames = frames_of(dwi)
+        frames = frames_of(dwi, file_of_instance)
         chosen = frame_at(frames, b_value_s_mm2) if frames else 0
         t2_image = _image(t2, T2)
         dwi_image = frames[chosen].parts[0] if frames else _image(dwi, DWI)
@@ -220,7 +220,9 @@ def _thinned(image: Image) -> Image:
 
 def _moved(node: slicer.vtkMRMLNode) -> str:
     transform = node.GetParentTransformNode() if node.IsA("vtkMRMLTransformableNode") else None
-    return f", moved by '{transform.GetName()}'" if transform is not None else ""
+    if transform is None or ACQUISITION_TRANSFORM in transform.GetName():
+        return ""
+    return f", moved by '{transform.GetName()}'"
 
 
 def _doubts(

@@ -21,6 +21,8 @@ _FIXED_WINDOWS = {"ADC": (0.0, 3000.0), PROBABILITY: (0.0, 1.0)}  # um2/s, none
 # Share of voxels (percent) below the lower and above the upper end of the display window.
 T2_WINDOW_PERCENTILES = (1.0, 99.5)
 DWI_WINDOW_PERCENTILES = (5.0, 99.8)
+# How Slicer's DICOM reader names the transform by which it makes up for unequal slice distances.
+ACQUISITION_TRANSFORM = " acquisition transform"
 MAX_VOXELS_FOR_WINDOW = 200_000
 VOXELS_A_STEP = 2_000_000
 Steps = Generator[None, None, None]
@@ -149,16 +151,41 @@ def volume_geometry(
 
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    ijk_to_ras = array_of_matrix(matrix)
-    transform = (placed_as or node).GetParentTransformNode()
-    if in_world and transform is not None:
+    transform = (placed_as or node).GetParentTransformNode() if in_world else None
+    return _placed(array_of_matrix(matrix), node.GetImageData().GetDimensions(), node, transform)
+
+
+def placed_in_world(geometry: Geometry, node: slicer.vtkMRMLVolumeNode) -> Geometry:
+    """The grid of a node's DICOM files, where the node's parent transform puts it.
+
+    The transform by which Slicer makes up for unequal slice distances is of no use for the files themselves.
+
+    Raises:
+        InputError: the parent transform bends or shears the grid, or flattens it.
+    """
+    transform = node.GetParentTransformNode()
+    if transform is not None and ACQUISITION_TRANSFORM in transform.GetName():
+        transform = transform.GetParentTransformNode()
+    return _placed(geometry.ijk_to_ras, geometry.size_ijk, node, transform)
+
+
+def _placed(
+    ijk_to_ras: np.ndarray,
+    size_ijk: tuple[int, int, int],
+    node: slicer.vtkMRMLVolumeNode,
+    transform: Optional[slicer.vtkMRMLTransformNode],
+) -> Geometry:
+    import vtk
+
+    if transform is not None:
         if not transform.IsTransformToWorldLinear():
             raise InputError(
                 f"Volume '{node.GetName()}' is under a non-linear transform: harden the transform first."
             )
+        matrix = vtk.vtkMatrix4x4()
         transform.GetMatrixTransformToWorld(matrix)
         ijk_to_ras = array_of_matrix(matrix) @ ijk_to_ras
-    geometry = geometry_from_ras(ijk_to_ras, node.GetImageData().GetDimensions())
+    geometry = geometry_from_ras(ijk_to_ras, size_ijk)
     if geometry is None:
         raise InputError(
             f"The axes of volume '{node.GetName()}' are not at right angles: "
