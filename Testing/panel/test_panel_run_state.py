@@ -92,7 +92,7 @@ def test_death_is_told_with_the_stage_it_came_in():
     state = state_after(BEGUN, {"event": "stage", "stage": "Finding lymph nodes"})
     outcome = state.died(9, crashed=True)
     assert outcome.reason == "died"
-    assert "finding lymph nodes" in outcome.text
+    assert "Finding lymph nodes" in outcome.text
     assert "before it began" in RunState().died(0, crashed=False).text
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
+from ..scene.translation import tr as _
+
 MIN_SECONDS_TO_TELL = 2.0
 LONGEST_LINE = 1_000_000
 
@@ -47,6 +49,18 @@ class LineReader:
         self._partial = self._partial[-LONGEST_LINE:]
         texts = (line.decode("utf-8", errors="replace").strip() for line in lines)
         return [_event(text) or {"event": "message", "text": text} for text in texts if text]
+
+
+def stage_name(stage: str) -> str:
+    """A stage of the pipeline in the user's language."""
+    names = {
+        "Reading images": _("Reading images"),
+        "Registering DWI to T2": _("Registering DWI to T2"),
+        "Finding lymph nodes": _("Finding lymph nodes"),
+        "Separating and measuring": _("Separating and measuring"),
+        "Writing results": _("Writing results"),
+    }
+    return names.get(stage, stage)
 
 
 class RunState:
@@ -117,13 +131,14 @@ class RunState:
             crashed: It did not end by itself.
         """
         how = (
-            "was ended from outside or crashed (perhaps the memory ran out)"
+            _("The worker process was ended from outside or crashed (perhaps the memory ran out)")
             if crashed
-            else f"ended unexpectedly (exit code {exit_code})"
+            else _("The worker process ended unexpectedly (exit code {code})").format(code=exit_code)
         )
-        where = f" while {self.stage[0].lower()}{self.stage[1:]}" if self.stage else " before it began"
-        text = f"The worker process {how}{where}. The log says more; your data in Slicer is untouched."
-        return Outcome("died", text)
+        stage = stage_name(self.stage)
+        where = _("at the stage '{stage}'").format(stage=stage) if stage else _("before it began")
+        rest = _("The log says more; your data in Slicer is untouched.")
+        return Outcome("died", f"{how} {where}. {rest}")
 
 
 def _is_shares(value: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from slicer.i18n import tr as _
 
 from ..colors import SIZE_CLASS_COLORS
+from .run_state import stage_name
 
 if TYPE_CHECKING:
     from ..scene.run_facts import RunFacts
@@ -50,7 +51,7 @@ def card_lines(card: Mapping[str, Any]) -> str:
 
 def progress_line(state: RunState) -> str:
     """The stage and, when it can be told, the time left."""
-    stage = state.stage or _("Starting")
+    stage = stage_name(state.stage) or _("Starting")
     seconds = state.seconds_left
     if seconds is None:
         return f"{stage} ..."

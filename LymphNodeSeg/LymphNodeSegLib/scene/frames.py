@@ -19,6 +19,7 @@ from ..images.ranking import HIGHEST_SUITABLE_B
 from ..images.roles import DWI
 from ..images.series import Series, Volume, group_into_series
 from .dicom_files import dicom_files
+from .translation import tr as _
 from .volumes import image_from_volume, placed_in_world, volume_geometry
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _components(node: slicer.vtkMRMLVolumeNode) -> list[Image]:
 
 
 def _frame(n: int, b_value: Optional[float], parts: tuple[Image, ...]) -> Frame:
-    name = f"frame {n + 1}" if b_value is None else f"b = {b_value:g} s/mm2"
+    name = _("frame {n}").format(n=n + 1) if b_value is None else f"b = {b_value:g} s/mm2"
     return Frame(name, b_value, parts[0].geometry, lambda: parts)
 
 

@@ -21,6 +21,7 @@ from ..images.ranking import (
 from ..images.roles import ADC, DWI, T2
 from .candidates import Candidate, FileOfInstance, candidate_of, candidates
 from .frames import Frame, frame_at, frames_of
+from .translation import tr as _
 from .volumes import ACQUISITION_TRANSFORM, image_from_volume
 
 if TYPE_CHECKING:
@@ -81,14 +82,14 @@ def examine(
         The images with lines that say plane, spacing and overlap, or a line that says what is wrong.
     """
     if t2 is None:
-        return Inputs("Choose the T2-weighted volume.")
+        return Inputs(_("Choose the T2-weighted volume."))
     if dwi is None:
-        return Inputs("Choose the diffusion-weighted volume.")
+        return Inputs(_("Choose the diffusion-weighted volume."))
     frames: tuple[Frame, ...] = ()
     chosen = 0
     try:
         if t2 is dwi:
-            raise InputError("T2 and DWI are the same image: choose the diffusion-weighted one as DWI.")
+            raise InputError(_("T2 and DWI are the same image: choose the diffusion-weighted one as DWI."))
         frames = frames_of(dwi, file_of_instance)
         chosen = frame_at(frames, b_value_s_mm2) if frames else 0
         t2_image = _image(t2, T2)
@@ -98,10 +99,12 @@ def examine(
     except InputError as error:
         return Inputs(str(error), frames=frames, chosen=chosen)
     covered = 100.0 * overlap(t2_image.geometry, dwi_image.geometry)
-    at = f" at {frames[chosen].name}" if frames else ""
+    name = _("DWI at {frame}").format(frame=frames[chosen].name) if frames else "DWI"
     lines = [
         f"T2: {describe(t2_image.geometry)}{_moved(t2)}.",
-        f"DWI{at}: {describe(dwi_image.geometry)}{_moved(dwi)}, covers {covered:.0f} % of the T2.",
+        _("{name}: {geometry}, covers {share:.0f} % of the T2.").format(
+            name=name, geometry=describe(dwi_image.geometry) + _moved(dwi), share=covered
+        ),
         *warnings,
         *_doubts(t2, dwi, adc, frames, chosen, file_of_instance),
     ]
@@ -192,9 +195,13 @@ def _fits(one: Candidate, other: Candidate) -> bool:
 
 def _image(node: slicer.vtkMRMLVolumeNode, role: str) -> Image:
     if node.IsA("vtkMRMLLabelMapVolumeNode"):
-        raise InputError(f"{role} '{node.GetName()}' is a label map: choose the image.")
+        raise InputError(
+            _("{role} '{name}' is a label map: choose the image.").format(role=role, name=node.GetName())
+        )
     if not node.IsA("vtkMRMLVolumeNode"):
-        raise InputError(f"{role} '{node.GetName()}' holds no volume: choose another.")
+        raise InputError(
+            _("{role} '{name}' holds no volume: choose another.").format(role=role, name=node.GetName())
+        )
     return image_from_volume(node, role)
 
 
@@ -222,7 +229,7 @@ def _moved(node: slicer.vtkMRMLNode) -> str:
     transform = node.GetParentTransformNode() if node.IsA("vtkMRMLTransformableNode") else None
     if transform is None or ACQUISITION_TRANSFORM in transform.GetName():
         return ""
-    return f", moved by '{transform.GetName()}'"
+    return _(", moved by '{transform}'").format(transform=transform.GetName())
 
 
 def _doubts(
@@ -240,11 +247,11 @@ def _doubts(
         if node is None or known is None:
             continue
         if known.series.role in (T2, DWI, ADC) and known.series.role != role:
-            lines.append(f"'{node.GetName()}' looks like {known.series.kind}, not like {role}.")
+            line = _("'{name}' looks like {kind}, not like {role}.")
+            lines.append(line.format(name=node.GetName(), kind=known.series.kind, role=role))
         if role == DWI:
             b_value = known.series.volumes[chosen if frames else 0].b_value
             if b_value is not None and b_value < LOWEST_SUITABLE_B:
-                lines.append(
-                    f"b = {b_value:g} s/mm2 is low: nodes stand out from b = {LOWEST_SUITABLE_B:g} on."
-                )
+                line = _("b = {b_value:g} s/mm2 is low: nodes stand out from b = {lowest:g} on.")
+                lines.append(line.format(b_value=b_value, lowest=LOWEST_SUITABLE_B))
     return lines
