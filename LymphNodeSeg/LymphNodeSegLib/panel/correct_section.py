@@ -13,7 +13,7 @@ from ..nodes.node import Point
 from ..scene.corrections import Corrections
 from ..scene.picking import PointPicker
 from ..scene.result import ResultNodes
-from .section import Services, fill
+from .section import Services, fill, say
 from .segment_editor import SegmentEditor
 
 
@@ -181,5 +181,5 @@ class CorrectSection:
             self._tell(str(error))
 
     def _tell(self, text: str) -> None:
-        self._ui.correctLabel.setText(text)
+        say(self._ui.correctLabel, text)
         self._ui.correctLabel.setVisible(bool(text))

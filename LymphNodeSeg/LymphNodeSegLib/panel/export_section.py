@@ -28,7 +28,7 @@ from ..scene.run_facts import facts_of
 from .dicom_database import copy_into_database, file_of_instance, require_database
 from .export_process import ExportProcess
 from .packages import package_problem
-from .section import Services, fill
+from .section import Services, fill, say
 
 
 class ExportSection:
@@ -63,7 +63,7 @@ class ExportSection:
             box.setEnabled(bool(self._files))
         self._boxes[REPORT].setEnabled(result is not None and facts_of(result.segmentation) is not None)
         if self._process is None:
-            self._ui.exportLabel.setText(problem)
+            say(self._ui.exportLabel, problem)
 
     def close(self) -> None:
         """See `section.Section`; what is being written goes on."""
@@ -78,7 +78,7 @@ class ExportSection:
             self._process = None
             problem = str(error)
         if problem:
-            self._ui.exportLabel.setText(problem)
+            say(self._ui.exportLabel, problem)
 
     def _start(self) -> str:
         """Ask what has to be asked, and begin.
@@ -111,13 +111,13 @@ class ExportSection:
         self._process = ExportProcess(self._on_end)
         self._process.start(job)
         self._ui.exportButton.setText(_("Cancel"))
-        self._ui.exportLabel.setText(_("Writing ..."))
+        say(self._ui.exportLabel, _("Writing ..."))
         return ""
 
     def _on_end(self, problem: str, out: Path) -> None:
         self._process = None
         self._ui.exportButton.setText(_("E&xport"))
-        self._ui.exportLabel.setText(problem or "<br>".join(self._put(out)))
+        say(self._ui.exportLabel, problem or "<br>".join(self._put(out)))
 
     def _put(self, out: Path) -> list[str]:
         """Put written files where the user wants them; returns what to say about it."""

@@ -10,6 +10,7 @@ from ..scene.frames import key_of
 from ..scene.inputs import Inputs, examine, propose
 from .dicom_database import file_of_instance
 from .parameter_node import LymphNodeSegParameterNode
+from .section import say
 
 
 class InputControls:
@@ -43,7 +44,7 @@ class InputControls:
         """Say what the selected volumes amount to."""
         self._ui.dwiSelector.setCurrentNode(parameters.dwi)
         inputs = examine(parameters.t2, parameters.dwi, parameters.adc, parameters.bValue, file_of_instance)
-        self._ui.inputStatusLabel.setText(inputs.text)
+        say(self._ui.inputStatusLabel, inputs.text)
         self._show_frames(inputs)
         return inputs
 

@@ -15,7 +15,7 @@ from ..scene.result import ResultNodes
 from ..scene.views import jump_to
 from .node_columns import COLUMNS, SIDES, SIZE_CLASS, counts_line, details, side_name, station_name
 from .nodes_model import no_result
-from .section import Services, fill
+from .section import Services, fill, say
 
 SOON_MS = 50
 """After an edit: strokes of a brush that follow each other are looked at together."""
@@ -114,7 +114,7 @@ class NodesSection:
         self._filling = False
         self._select()
         nothing = self._model.problem or (no_result() if self._model.nodes is None else "")
-        self._ui.countsLabel.setText(nothing or counts_line(self._shown))
+        say(self._ui.countsLabel, nothing or counts_line(self._shown))
         self._ui.nextButton.setEnabled(bool(self._model.next_unreviewed()))
         self._describe()
 
@@ -155,7 +155,7 @@ class NodesSection:
         """Show what there is to say of the chosen nodes, and their axes."""
         rows = self._model.chosen_rows()
         self._filling = True
-        self._ui.detailsLabel.setText(details(rows) if self._shown else "")
+        say(self._ui.detailsLabel, details(rows) if self._shown else "")
         for box, values, chosen in (
             (self._ui.sideComboBox, SIDES, {row.side or UNKNOWN for row in rows}),
             (self._ui.stationComboBox, STATIONS, {row.station or UNKNOWN for row in rows}),

@@ -12,7 +12,7 @@ from ..scene.run_facts import facts_of
 from ..scene.views import foreground, set_layers
 from . import texts
 from .registration_texts import region_lines, registration_lines
-from .section import Services, fill
+from .section import Services, fill, say
 
 
 class ResultSection:
@@ -58,9 +58,9 @@ class ResultSection:
         rows = self._model.rows()
         classes = [row.node.size_class if row.node else "" for row in rows]
         measured = not any(row.waiting for row in rows)
-        self._ui.summaryLabel.setText(texts.summary(facts, classes) if facts and measured else "")
+        say(self._ui.summaryLabel, texts.summary(facts, classes) if facts and measured else "")
         lines = registration_lines(facts.verdict) if facts else []
-        self._ui.registrationLabel.setText("\n".join(lines))
+        say(self._ui.registrationLabel, "\n".join(lines))
         parts = region_lines(facts.verdict) if facts else []
         general = _("How well DWI and T2 agree, before and after the registration.")
         self._ui.registrationLabel.setToolTip("\n".join([general, *parts]))

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .parameter_node import LymphNodeSegParameterNode
 
 
+LEAST_WIDTH = 300
+"""A label that was not shown yet does not know its width."""
+
+
 @dataclass(frozen=True)
 class Services:
     """What a section gets handed in.
@@ -62,3 +66,14 @@ def fill(container: Any, services: Services, name: str) -> Any:
     container.layout().addWidget(widget)
     widget.setMRMLScene(slicer.mrmlScene)
     return slicer.util.childWidgetVariables(widget)
+
+
+def say(label: Any, text: str) -> None:
+    """Give a label that wraps its text, and room for all of its lines.
+
+    Slicer's collapsible sections do not ask what they hold how high it is at its width: without this, the
+    last lines would lie over what comes below.
+    """
+    label.setText(text)
+    width = max(int(label.property("width")), LEAST_WIDTH)
+    label.setMinimumHeight(label.heightForWidth(width) if text else 0)

@@ -26,7 +26,7 @@ from .parameter_node import LymphNodeSegParameterNode, connect, settings_of
 from .result_section import ResultSection
 from .run_state import Outcome, RunState
 from .runner import Order, Runner
-from .section import Section, Services
+from .section import Section, Services, say
 
 
 class Panel:
@@ -194,7 +194,7 @@ class Panel:
         self._ui.nodesCollapsibleButton.setProperty("collapsed", False)
 
     def _tell(self, text: str) -> None:
-        self._ui.messageLabel.setText(text)
+        say(self._ui.messageLabel, text)
         self._ui.messageLabel.setVisible(bool(text))
 
     def _show_running(self, running: bool) -> None:
