@@ -420,7 +420,7 @@ def test_one_click_adds_the_missed_node(correct, section, services, place, until
     assert "Click on the missed node" in correct._ui.correctLabel.text()
     assert correct._editor.paused == 1
     place(ras((31, 41, 7)))
-    until(lambda: "LN004 +" in cells(section, "Node"), 2.0)
+    until(lambda: "LN004 +" in cells(section, "Node") and cells(section, "Short")[3] != "...", 2.0)
     assert services.nodes.chosen == ("LN004",)
     assert float(cells(section, "Short")[3]) == pytest.approx(12.0, abs=2.0)
     assert not correct._ui.addButton.isChecked()

@@ -208,10 +208,11 @@ def test_axes_of_the_chosen_node_are_drawn_and_never_saved(nodes, scene, tmp_pat
 def test_all_views_go_to_the_node_in_the_slice_of_its_axes(nodes, scene, result):
     add_slice_views(scene, result.t2)
     node = nodes.rows[1].node
-    place = place_of(node)
+    place = place_of(node.mask, node)
     jump_to(scene, place)
     for name in ("Red", "Green", "Yellow"):
         to_ras = scene.GetFirstNodeByName(name).GetSliceToRAS()
         assert [to_ras.GetElement(row, 3) for row in range(3)] == pytest.approx(place, abs=1e-6)
     assert place[2] == pytest.approx(node.short_axis.start_ras_mm[2])
     assert np.hypot(*(np.array(place) - node.centroid_ras_mm)[:2]) < 1e-6
+    assert place_of(node.mask, None) == pytest.approx(node.centroid_ras_mm)  # before it is measured

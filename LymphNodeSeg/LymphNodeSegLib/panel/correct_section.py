@@ -168,6 +168,7 @@ class CorrectSection:
         self._show([])
 
     def _show(self, segment_ids: list[str]) -> None:
+        # Measured at once: names and colors that are put right after the next correction would be an edit.
         self._model.look()
         self._model.update()
         self._model.choose(segment_ids, go=False)

@@ -83,6 +83,8 @@ def _of(value_of: Callable[[Node], Optional[float]]) -> Callable[[Row], Optional
 
 def _number(value_of: Callable[[Node], Optional[float]], form: str) -> Callable[[Row], str]:
     def text(row: Row) -> str:
+        if row.node is None and row.waiting:
+            return "..."
         value = _of(value_of)(row)
         return "" if value is None else form.format(value)
 

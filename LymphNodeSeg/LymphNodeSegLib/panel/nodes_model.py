@@ -130,6 +130,7 @@ class NodesModel:
             if self._stale:
                 self._stale = False
                 changed = self.nodes.refresh()
+            # In the same go: in between, Slicer would draw all its views.
             waited = any(row.waiting for row in self.nodes.rows)
             more = self.nodes.measure_some()
         except InputError as error:

@@ -130,9 +130,8 @@ class NodesSection:
             item.setCheckState(state)
             item.setToolTip(spec.tooltip)
             return
-        text = spec.text(row)
         item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
-        item.setText("..." if row.waiting and row.node is None and not text else text)
+        item.setText(spec.text(row))
         item.setToolTip(spec.tooltip)
         if column == SIZE_CLASS and row.node is not None and row.node.size_class:
             item.setBackground(qt.QBrush(qt.QColor(*color_of(row.node.size_class))))
@@ -174,8 +173,10 @@ class NodesSection:
                 self._ui.nodesTable.scrollToItem(self._items[number, 0])
         self._describe()
         rows = self._model.chosen_rows()
-        if go and len(rows) == 1 and rows[0].node is not None:
-            jump_to(slicer.mrmlScene, place_of(rows[0].node))
+        if go and len(rows) == 1 and self._model.nodes is not None:
+            mask = self._model.nodes.mask(rows[0].segment_id)
+            if mask is not None:
+                jump_to(slicer.mrmlScene, place_of(mask, rows[0].node))
 
     def _on_selection(self) -> None:
         if not self._filling:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
-from ..nodes.node import Diameter, Node, Point
+from ..nodes.node import Diameter, Node, NodeMask, Point
 
 if TYPE_CHECKING:
     import slicer
@@ -81,11 +81,12 @@ def _draw(line: slicer.vtkMRMLMarkupsLineNode, axis: Diameter) -> None:
     line.EndModify(state)
 
 
-def place_of(node: Node) -> Point:
-    """Where to look at a node: its center, in the slice where its axes were measured."""
-    center = np.array(node.centroid_ras_mm)
-    if node.short_axis is not None:
-        normal = node.mask.geometry.normal_lps * [-1.0, -1.0, 1.0]
+def place_of(mask: NodeMask, node: Optional[Node]) -> Point:
+    """Where to look at a node: its center, in the slice where its axes were measured if they were."""
+    center_ijk = np.argwhere(mask.array).mean(axis=0)[::-1] + mask.start_ijk
+    center = mask.geometry.lps_from_ijk(center_ijk) * [-1.0, -1.0, 1.0]
+    if node is not None and node.short_axis is not None:
+        normal = mask.geometry.normal_lps * [-1.0, -1.0, 1.0]
         center = center + normal * (normal @ (np.array(node.short_axis.start_ras_mm) - center))
     r, a, s = center.tolist()
     return (r, a, s)

@@ -43,8 +43,9 @@ class LymphNodeSegReadingTest(panel_case.PanelCase):
         slicer.util.resetSliceViews()
         for name in ("result", "nodes", "correct"):
             self.ui(f"{name}CollapsibleButton").collapsed = False
-        self.serve(0.5)
         self.assertEqual(self.nodes(), ["LN001", "LN002", "LN003"])
+        self.waitUntil(lambda: "..." not in self.cells("Short"), 10.0)
+        self.serve(0.5)
 
     def makeResult(self):
         rng = np.random.default_rng(5)
@@ -74,6 +75,11 @@ class LymphNodeSegReadingTest(panel_case.PanelCase):
         number = next(n for n, text in enumerate(titles) if text.startswith(title))
         return [table.item(row, number).text() for row in range(table.rowCount)]
 
+    def short(self, number):
+        """A short axis in mm; 0 while it is being measured."""
+        text = self.cells("Short")[number]
+        return 0.0 if text in ("", "...") else float(text)
+
     def nodes(self):
         return self.cells("Node")
 
@@ -86,7 +92,10 @@ class LymphNodeSegReadingTest(panel_case.PanelCase):
             slicer.app.sendEvent(table.viewport(), event)
 
     def waitForNodes(self, expected):
-        self.waitUntil(lambda: sorted(self.nodes()) == expected, 10.0, f"{self.nodes()} is not {expected}")
+        try:
+            self.waitUntil(lambda: sorted(self.nodes()) == expected, 10.0)
+        except AssertionError:
+            self.fail(f"{self.nodes()} is not {expected}: {self.ui('correctLabel').text}")
 
     def editor(self):
         return slicer.util.findChildren(self.widget.parent, className="qMRMLSegmentEditorWidget")[0]
@@ -117,15 +126,15 @@ class LymphNodeSegReadingTest(panel_case.PanelCase):
 
     def test_an_edit_is_followed_and_undone(self):
         self.clickOn(0)
-        before = float(self.cells("Short")[0])
+        before = self.short(0)
         self.grow()
         seconds = self.waitUntil(lambda: self.nodes()[0] == "LN001 *", 10.0)
-        seconds += self.waitUntil(lambda: float(self.cells("Short")[0]) > before + 2.0, 10.0)
+        seconds += self.waitUntil(lambda: self.short(0) > before + 2.0, 10.0)
         self.assertLess(seconds, UPDATE_SECONDS)
         self.assertEqual(self.cells("Size")[0], "enlarged")
         self.ui("undoButton").click()
         self.waitForNodes(["LN001", "LN002", "LN003"])
-        self.assertAlmostEqual(float(self.cells("Short")[0]), before)
+        self.waitUntil(lambda: self.short(0) == before, 10.0)
 
     def test_split_merge_and_delete_are_undone_one_by_one(self):
         self.clickOn(1)
@@ -161,8 +170,8 @@ class LymphNodeSegReadingTest(panel_case.PanelCase):
         for event in ("EnterEvent", "MouseMoveEvent", "LeftButtonPressEvent", "LeftButtonReleaseEvent"):
             interactor.InvokeEvent(event)
         self.waitForNodes(["LN001", "LN002", "LN003", "LN004 +"])
-        self.waitUntil(lambda: self.cells("Short")[3] not in ("", "..."), 10.0)
-        self.assertAlmostEqual(float(self.cells("Short")[3]), 12.0, delta=2.0)
+        self.waitUntil(lambda: self.short(3) > 0.0, 10.0)
+        self.assertAlmostEqual(self.short(3), 12.0, delta=2.0)
         self.assertFalse(self.ui("addButton").checked)
         self.ui("undoButton").click()
         self.waitForNodes(["LN001", "LN002", "LN003"])
@@ -182,6 +191,7 @@ class LymphNodeSegReadingTest(panel_case.PanelCase):
         self.ui("stationComboBox").setCurrentIndex(2)
         self.grow()
         self.waitForNodes(["LN001", "LN002", "LN003 *"])
+        self.waitUntil(lambda: self.short(2) > 2.0 * NODES[2][1] + 2.0, 10.0)
         short = self.cells("Short")
         path = str(self.folder / "reading.mrb")
         self.assertTrue(slicer.util.saveScene(path))
