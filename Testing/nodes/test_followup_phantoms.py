@@ -139,7 +139,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Patient:
     )
 
 
-SEED = 64
+SEED = 69  # the first from 65 on with nodes enough to choose from
 
 
 def result(phantom: Phantom, folder: Path, header: Callable[[Image], Image]) -> dict[str, np.ndarray]:

@@ -291,6 +291,7 @@ class Heartbeat:
         self._timer.stop()
 
 
+@pytest.mark.slow  # a time: it wants the machine for itself
 def test_the_window_is_never_held_up_during_a_run(panel, volumes, scene, play, application):
     """Large images and 60 nodes: handed over, computed, taken in.
 

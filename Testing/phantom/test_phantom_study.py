@@ -158,6 +158,7 @@ def test_hard_is_harder_in_every_respect() -> None:
         assert sum(getattr(hard, name)) > sum(getattr(standard, name)), name
 
 
+@pytest.mark.slow  # a time: it wants the machine for itself
 def test_speed() -> None:
     """About 2.5 s of one core in itself; here against numpy's own work, as the machine may be busy."""
     start = time.process_time()
