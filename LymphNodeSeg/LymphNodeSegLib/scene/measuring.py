@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
@@ -109,11 +109,7 @@ class Measuring:
 
     def label_map(self, nodes: Sequence[Node]) -> Image:
         """One label a node on the grid of the T2; of two that overlap the later one."""
-        t2 = self._images.t2
-        array = np.zeros(t2.array.shape, np.uint16)
-        for node in nodes:
-            array[box_of(node.mask)][node.mask.array] = node.label
-        return t2.with_array(array)
+        return self._images.t2.with_array(self._paint((node.mask, node.label) for node in nodes))
 
     @property
     def _images(self) -> _Images:
@@ -143,10 +139,14 @@ class Measuring:
     def _painted(self) -> np.ndarray:
         """All segments in one label map, the later over the earlier."""
         if self._labels is None:
-            self._labels = np.zeros(self._images.t2.array.shape, np.uint16)
-            for name, mask in self._masks.items():
-                self._labels[box_of(mask)][mask.array] = self._label[name]
+            self._labels = self._paint((mask, self._label[name]) for name, mask in self._masks.items())
         return self._labels
+
+    def _paint(self, labeled: Iterable[tuple[NodeMask, int]]) -> np.ndarray:
+        array = np.zeros(self._images.t2.array.shape, np.uint16)
+        for mask, label in labeled:
+            array[box_of(mask)][mask.array] = label
+        return array
 
     def _is_whole(self, labels: np.ndarray, name: str) -> bool:
         mask = self._masks[name]
