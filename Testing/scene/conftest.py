@@ -87,6 +87,21 @@ def labels_and_nodes() -> Callable[[Geometry, int], tuple[Image, list[Node]]]:
     return make
 
 
+@pytest.fixture
+def sixty_nodes() -> tuple[Image, list[Node]]:
+    """60 nodes on a large grid."""
+    geometry = Geometry((512, 512, 40), spacing_mm=(0.4, 0.4, 3.0))
+    array = np.zeros((40, 512, 512), np.uint16)
+    for label in range(1, 61):
+        array[label % 38 : label % 38 + 2, label * 8 : label * 8 + 8, 100:120] = label
+    mask = NodeMask(np.ones((1, 1, 1), bool), (0, 0, 0), geometry)
+    nodes = [
+        Node(f"LN{n:03d}", n, mask, 1.0, None, None, None, None, None, None, (0.0, 0.0, 0.0))
+        for n in range(1, 61)
+    ]
+    return Image(array, geometry), nodes
+
+
 def _node(index: int, start_ijk: tuple[int, int, int], geometry: Geometry) -> Node:
     diameter = Diameter(4.25 + index, (0.0, 0.0, 0.0), (4.25 + index, 0.0, 0.0))
     return Node(

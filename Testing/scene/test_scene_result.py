@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry, Image
-from LymphNodeSegLib.nodes.node import Node, NodeMask
+from LymphNodeSegLib.nodes.node import NodeMask
 from LymphNodeSegLib.scene.result import (
     ResultData,
     add_result,
@@ -97,17 +97,10 @@ def test_a_t2_that_no_study_knows_gets_its_item_and_the_result_lies_beside_it(sc
     assert len({tree.GetItemParent(tree.GetItemByDataNode(node)) for node in nodes}) == 1
 
 
-def test_no_step_holds_slicer_for_long(scene):
+def test_no_step_holds_slicer_for_long(scene, sixty_nodes):
     """60 nodes on a large grid; processor time, since other work may be on."""
-    geometry = Geometry((512, 512, 40), spacing_mm=(0.4, 0.4, 3.0))
-    array = np.zeros((40, 512, 512), np.uint16)
-    for label in range(1, 61):
-        array[label % 38 : label % 38 + 2, label * 8 : label * 8 + 8, 100:120] = label
-    mask = NodeMask(np.ones((1, 1, 1), bool), (0, 0, 0), geometry)
-    nodes = [
-        Node(f"LN{n:03d}", n, mask, 1.0, None, None, None, None, None, None, (0.0, 0.0, 0.0))
-        for n in range(1, 61)
-    ]
+    labels, nodes = sixty_nodes
+    array, geometry = labels.array, labels.geometry
     image = Image(np.random.default_rng(1).random(array.shape, np.float32), geometry)
     t2 = add_volume(scene, image, "T2", "T2")
     steps = result_steps(scene, t2, ResultData(Image(array, geometry), nodes, image, image, image))

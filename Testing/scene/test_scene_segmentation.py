@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pytest
 from LymphNodeSegLib.colors import SIZE_CLASS_COLORS, color_of
-from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.scene.segmentation import add_segmentation
 from LymphNodeSegLib.scene.volumes import add_volume
 
@@ -47,19 +46,8 @@ def test_labels_and_nodes_that_do_not_belong_together_are_a_defect(scene, ramp, 
     assert scene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
 
 
-def test_sixty_nodes_take_a_fraction_of_a_second(scene):
-    geometry = Geometry((512, 512, 40), spacing_mm=(0.4, 0.4, 3.0))
-    array = np.zeros((40, 512, 512), np.uint16)
-    for label in range(1, 61):
-        array[label % 38 : label % 38 + 2, label * 8 : label * 8 + 8, 100:120] = label
-    from LymphNodeSegLib.nodes.node import Node, NodeMask
-
-    mask = NodeMask(np.ones((1, 1, 1), bool), (0, 0, 0), geometry)
-    nodes = [
-        Node(f"LN{n:03d}", n, mask, 1.0, None, None, None, None, None, None, (0.0, 0.0, 0.0))
-        for n in range(1, 61)
-    ]
-    labels = Image(array, geometry)
+def test_sixty_nodes_take_a_fraction_of_a_second(scene, sixty_nodes):
+    labels, nodes = sixty_nodes
     t2 = add_volume(scene, labels, "T2", "T2")
     began = time.process_time()
     add_segmentation(scene, labels, nodes, t2)
