@@ -119,20 +119,18 @@ class NodesSection:
         self._describe()
 
     def _fill_cell(self, number: int, column: int, row: Row) -> None:
+        spec = COLUMNS[column]
         item = self._items.get((number, column))
         if item is None:
             item = self._items[number, column] = qt.QTableWidgetItem()
-            self._ui.nodesTable.setItem(number, column, item)
-        spec = COLUMNS[column]
-        if spec.check:
-            state = qt.Qt.Checked if getattr(row, spec.check) else qt.Qt.Unchecked
-            item.setFlags(qt.Qt.ItemIsUserCheckable | qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
-            item.setCheckState(state)
+            kind = qt.Qt.ItemIsUserCheckable if spec.check else qt.Qt.ItemIsEnabled
+            item.setFlags(kind | qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
             item.setToolTip(spec.tooltip)
+            self._ui.nodesTable.setItem(number, column, item)
+        if spec.check:
+            item.setCheckState(qt.Qt.Checked if getattr(row, spec.check) else qt.Qt.Unchecked)
             return
-        item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
         item.setText(spec.text(row))
-        item.setToolTip(spec.tooltip)
         if column == SIZE_CLASS and row.node is not None and row.node.size_class:
             item.setBackground(qt.QBrush(qt.QColor(*color_of(row.node.size_class))))
             item.setForeground(qt.QBrush(qt.QColor(0, 0, 0)))

@@ -16,6 +16,7 @@ from ..scene.rerun import removal_of_superseded_steps
 from ..scene.result import ResultData, ResultNodes, result_steps
 from ..scene.run_facts import RunFacts, set_facts
 from ..worker_files import Request, WorkerResult, read_result, write_request_steps
+from .paused_views import with_views_paused
 from .run_state import Event, Outcome, RunState
 from .stepper import Stepper
 from .temporary import new_folder
@@ -84,12 +85,11 @@ class Runner:
         """Begin a run.
 
         Raises:
-            OSError: there is no place for its files, or no Python to run on.
+            OSError: there is no place for its files.
         """
-        self.worker.start()  # it warms up while the images are handed over
         folder = new_folder()
         self._run = _Run(order, folder, RunState())
-        self._run.stepper = Stepper(write_request_steps(folder, order.request), self._handed_over)
+        self._run.stepper = Stepper(self._hand_over(self._run), self._handed_over)
         self._on_change(self._run.state, "")
 
     def cancel(self, outcome: Optional[Outcome] = None) -> None:
@@ -111,6 +111,12 @@ class Runner:
         if self._run is not None:
             self._end(Outcome("done"))
         self.worker.stop()
+
+    def _hand_over(self, run: _Run) -> Generator[None, None, None]:
+        yield  # the button says Cancel by now
+        self.worker.start()  # it warms up while the images are handed over
+        yield
+        yield from write_request_steps(run.folder, run.order.request)
 
     def _handed_over(self, _value: object, error: Optional[Exception]) -> None:
         assert self._run is not None
@@ -135,7 +141,7 @@ class Runner:
             return
         run.computing = False
         if run.state.outcome.done:
-            run.stepper = Stepper(self._take_in(run), self._taken_in)
+            run.stepper = Stepper(with_views_paused(self._take_in(run)), self._taken_in)
         else:
             if run.state.outcome.reason != "input":
                 self.worker.stop()
@@ -170,8 +176,9 @@ class Runner:
         set_facts(result.segmentation, _facts(request, found))
         yield
         run.complete = True
-        yield from removal_of_superseded_steps(scene, result)
         yield from self._show(result)
+        # Afterwards: the panel would follow the removal of what it shows.
+        yield from removal_of_superseded_steps(scene, result)
 
     def _taken_in(self, _value: object, error: Optional[Exception]) -> None:
         if error is None:

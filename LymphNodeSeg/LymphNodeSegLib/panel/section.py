@@ -72,8 +72,9 @@ def say(label: Any, text: str) -> None:
     """Give a label that wraps its text, and room for all of its lines.
 
     Slicer's collapsible sections do not ask what they hold how high it is at its width: without this, the
-    last lines would lie over what comes below.
+    last lines would lie over what comes below. A new text has the whole panel laid out anew.
     """
-    label.setText(text)
+    if label.property("text") != text:
+        label.setText(text)
     width = max(int(label.property("width")), LEAST_WIDTH)
     label.setMinimumHeight(label.heightForWidth(width) if text else 0)

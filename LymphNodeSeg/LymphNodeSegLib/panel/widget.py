@@ -24,9 +24,10 @@ from .model_controls import ModelControls
 from .nodes_section import NodesSection
 from .parameter_node import LymphNodeSegParameterNode, connect, settings_of
 from .result_section import ResultSection
-from .run_state import Outcome, RunState
+from .run_display import RunDisplay
+from .run_state import Outcome
 from .runner import Order, Runner
-from .section import Section, Services, say
+from .section import Section, Services
 
 
 class Panel:
@@ -53,10 +54,11 @@ class Panel:
         self._shown: Optional[str] = None
         self._input_controls = InputControls(ui, lambda: self._parameters)
         self._model_controls = ModelControls(ui)
+        self._run_display = RunDisplay(ui)
         self.runner = Runner(
-            self._on_change, self._show_steps, self._on_end, self._model_controls.show_devices
+            self._run_display.show, self._show_steps, self._on_end, self._model_controls.show_devices
         )
-        services = Services(load_ui, lambda: self._parameters or parameter_node(), self._tell)
+        services = Services(load_ui, lambda: self._parameters or parameter_node(), self._run_display.tell)
         self._sections: list[tuple[Any, Section]] = [
             (container, section(container, services))
             for container, section in (
@@ -68,7 +70,6 @@ class Panel:
         ]
         ui.applyButton.clicked.connect(self._on_apply)
         ui.advancedCollapsibleButton.contentsCollapsed.connect(self._on_advanced)
-        self._tell("")
         self._show_running(False)
 
     def open(self) -> None:
@@ -104,7 +105,7 @@ class Panel:
         self.runner.close()
         self.close()
         self._ui.logText.clear()
-        self._tell("")
+        self._run_display.tell("")
 
     def _on_parameters(self, caller: object = None, event: object = None) -> None:
         assert self._parameters is not None
@@ -132,13 +133,13 @@ class Panel:
             return
         self._on_parameters()  # voxels and transforms change without the parameter node knowing
         problem = self._problem()
-        self._tell(problem)
+        self._run_display.tell(problem)
         if problem:
             return
         try:
             self._start()
         except (InputError, OSError) as error:
-            self._tell(str(error))
+            self._run_display.tell(str(error))
 
     def _problem(self) -> str:
         """What keeps a run from starting, for the user; empty if nothing does."""
@@ -153,7 +154,7 @@ class Panel:
         settings = settings_of(parameters, self._model_controls.trusted)
         series, chosen = b_values_for_run(slicer.mrmlScene, parameters.dwi, inputs, file_of_instance)
         request = Request(inputs.t2, series, chosen, inputs.adc, settings)
-        self._ui.logText.clear()
+        self._run_display.begin()
         dwi_id = "" if inputs.frames else parameters.dwi.GetID()
         self.runner.start(Order(request, parameters.t2.GetID(), dwi_id))
         self._show_running(True)
@@ -163,15 +164,9 @@ class Panel:
         if not collapsed and has_torch():
             self.runner.worker.start()
 
-    def _on_change(self, state: RunState, line: str) -> None:
-        self._ui.progressBar.setValue(round(100 * state.fraction))
-        self._tell(texts.progress_line(state))
-        if line:
-            self._ui.logText.appendPlainText(line)
-
     def _on_end(self, outcome: Outcome) -> None:
         self._show_running(False)
-        self._tell(outcome.text)
+        self._run_display.end(outcome.text)
 
     def _show_steps(self, result: ResultNodes) -> Generator[None, None, None]:
         """Show a new result."""
@@ -193,10 +188,6 @@ class Panel:
         self._ui.resultCollapsibleButton.setProperty("collapsed", False)
         self._ui.nodesCollapsibleButton.setProperty("collapsed", False)
 
-    def _tell(self, text: str) -> None:
-        say(self._ui.messageLabel, text)
-        self._ui.messageLabel.setVisible(bool(text))
-
     def _show_running(self, running: bool) -> None:
         button = self._ui.applyButton
         button.setText(_("C&ancel") if running else _("&Apply"))
@@ -206,7 +197,6 @@ class Panel:
             if running
             else texts.why_not(self._inputs.usable, self._inputs.text)
         )
-        self._ui.progressBar.setVisible(running)
 
 
 def _name_items(combo_box: Any, names: dict[str, str]) -> None:

@@ -33,7 +33,9 @@ def removal_of_superseded_steps(
     ]
     kept = 0
     for other in earlier:
-        if is_corrected(other):
+        corrected = is_corrected(other)
+        yield
+        if corrected:
             kept += 1
             continue
         names = {name: node.GetName() for name, node in vars(other).items() if hasattr(node, "GetName")}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional, Union
 
 from ..images.image import Image
 from ..nodes.node import Node
-from .segmentation import put_into_scene, segmentation_steps
+from .segmentation import put_into_scene_steps, segmentation_steps
 from .segments import segment_ids
 from .subject_hierarchy import hierarchy, place, study_of
 from .table import add_table
@@ -126,14 +126,15 @@ def result_steps(
             place(scene, [before], study_of(scene, t2_node))
         labels = replace(data.labels, geometry=grid)
         segmentation = yield from segmentation_steps(labels, data.nodes, t2_node)
-        put_into_scene(scene, segmentation, t2_node)
         added.append(segmentation)
+        yield from put_into_scene_steps(scene, segmentation, t2_node)
         yield
         table = add_table(scene, data.nodes)
         added.append(table)
         yield
         for node in (*volumes.values(), segmentation):
             node.SetAndObserveTransformNodeID(t2_node.GetTransformNodeID())
+        yield
         result = ResultNodes(
             t2_node,
             segmentation,
@@ -143,7 +144,10 @@ def result_steps(
             nodes=tuple(data.nodes),
         )
         _note(result)
-        place(scene, [*volumes.values(), segmentation, table], study_of(scene, t2_node))
+        yield
+        for node in (*volumes.values(), segmentation, table):
+            place(scene, [node], study_of(scene, t2_node))
+            yield
     return result
 
 

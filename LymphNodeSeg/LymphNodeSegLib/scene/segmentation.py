@@ -14,7 +14,7 @@ from ..nodes.fingerprint import FOUND_TAG, fingerprint
 from ..nodes.node import Node, NodeMask
 from ..nodes.stations import UNKNOWN
 from .segments import BINARY_LABELMAP, tag_of
-from .volumes import copy_steps, last_of, volume_geometry, vtk_matrix
+from .volumes import Steps, copy_steps, last_of, volume_geometry, vtk_matrix
 
 if TYPE_CHECKING:
     import slicer
@@ -69,11 +69,11 @@ def segmentation_steps(
     return segmentation_node
 
 
-def put_into_scene(
+def put_into_scene_steps(
     scene: slicer.vtkMRMLScene,
     segmentation_node: slicer.vtkMRMLSegmentationNode,
     t2_volume: slicer.vtkMRMLScalarVolumeNode,
-) -> None:
+) -> Steps:
     """Put a segmentation into a scene, shown as outlines; its reference geometry is the T2's."""
     display = scene.AddNewNodeByClass("vtkMRMLSegmentationDisplayNode")
     display.SetOpacity2DFill(SEGMENT_OPACITY_2D_FILL)
@@ -81,6 +81,7 @@ def put_into_scene(
     segmentation_node.SetName(scene.GenerateUniqueName(SEGMENTATION_NAME))
     segmentation_node.SetAndObserveDisplayNodeID(display.GetID())
     scene.AddNode(segmentation_node)
+    yield
     segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(t2_volume)
 
 
@@ -92,7 +93,7 @@ def add_segmentation(
 ) -> slicer.vtkMRMLSegmentationNode:
     """Put the nodes into a scene at once; see `segmentation_steps`."""
     segmentation_node = last_of(segmentation_steps(labels, nodes, t2_volume))
-    put_into_scene(scene, segmentation_node, t2_volume)
+    last_of(put_into_scene_steps(scene, segmentation_node, t2_volume))
     return segmentation_node
 
 
