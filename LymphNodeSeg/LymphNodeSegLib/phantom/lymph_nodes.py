@@ -163,7 +163,7 @@ class _Free:
 def node_layers(body: Body, draft: Draft) -> list[Layer]:
     """How a node is painted: cortex, then its fatty hilum or necrotic center."""
     rng, shape = body.rng, draft.shape
-    signal = body.palette.signal("node", 0.08)
+    signal = body.palette.signal("node", 0.14)
     factor = rng.normal(0.79, 0.1) if draft.malignant else rng.normal(1.04, 0.15)
     b = np.asarray(body.palette.protocol.b_values_s_mm2) * 1e-3
     weight = np.exp(-b * 0.98 * (np.clip(factor, 0.5, 1.5) - 1.0)).astype(np.float32)

@@ -138,7 +138,7 @@ def draw_scan(rng: np.random.Generator, plane: Optional[str]) -> Scan:
         rng.uniform(3000, 8000),
         rng.uniform(55, 85),
         b_values,
-        rng.uniform(1.7, 2.7),
+        rng.uniform(1.8, 3.0),
     )
     return Scan(t2, dwi, protocol, int(rng.random() < 0.6), int(rng.integers(0, 2)))
 

@@ -38,7 +38,7 @@ TISSUES: dict[str, Tissue] = {
     "fat": Tissue(382, 68, 0.05, density=0.95, t2_spread=0.12, fat=0.97),
     "septum": Tissue(900, 35, 1.0, density=0.75, fat=0.3),
     "skin": Tissue(900, 38, 1.0, density=0.8, fat=0.1),
-    "muscle": Tissue(898, 30, 1.5, t2_spread=0.12),
+    "muscle": Tissue(898, 31.5, 1.5, t2_spread=0.18),
     "tendon": Tissue(900, 15, 1.0, density=0.6),
     "cortex": Tissue(900, 8, 0.8, density=0.25),
     "marrow": Tissue(586, 53, 0.3, density=0.92, t2_spread=0.13, fat=0.93),
