@@ -34,8 +34,8 @@ def train(
     config: ConfigOption = CONFIG,
     resume: Annotated[Optional[Path], typer.Option(help="Checkpoint of a run to go on with.")] = None,
     start_from: Annotated[
-        Optional[Path], typer.Option(help="Checkpoint whose weights a new run begins with.")
-    ] = None,
+        str, typer.Option(help="Checkpoint, or name of a bundled model, whose weights a new run begins with.")
+    ] = "",
 ) -> None:
     """Train on the prepared cases."""
     from .config import read_config

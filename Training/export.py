@@ -21,7 +21,7 @@ from .cases import Case, split_by_patient
 from .config import Config
 from .learning import Learner
 from .prepare import cases_of
-from .train import read_checkpoint
+from .warm_start import read_checkpoint
 
 BINS = 15
 CALIBRATION_CASES = 24

@@ -6,27 +6,24 @@ from pathlib import Path
 from typing import Optional
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from LymphNodeSegLib.errors import InputError
 
 from .cases import split_by_patient
 from .config import Config
 from .learning import CropData, Learner, precision_of
 from .prepare import cases_of
+from .warm_start import start_weights
 
 
-def run_training(
-    config: Config, out: Path, resume: Optional[Path] = None, start_from: Optional[Path] = None
-) -> Path:
+def run_training(config: Config, out: Path, resume: Optional[Path] = None, start_from: str = "") -> Path:
     """Train; Lightning picks CPU, one GPU or several.
 
     Args:
         config: The run.
         out: Where checkpoints and curves go.
         resume: Checkpoint of this run to go on with, the schedule included.
-        start_from: Checkpoint whose weights a new run begins with.
+        start_from: Checkpoint, or name of a bundled model, whose weights a new run begins with.
 
     Returns:
         The last checkpoint; its weights are the moving average.
@@ -34,8 +31,9 @@ def run_training(
     lightning.seed_everything(config.seed, workers=True)
     training, validation = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
     learner = Learner(config.as_dict(), len(training))
+    crops = CropData(config, training, validation)
     if start_from:
-        learner.load_state_dict(read_checkpoint(start_from)["state_dict"])
+        start_weights(learner, start_from, next(iter(crops.train_dataloader()))[0])
     schedule = config.schedule
     checkpoints = ModelCheckpoint(
         dirpath=out, filename="{step}", save_last=True, every_n_epochs=1, save_on_train_epoch_end=True
@@ -54,19 +52,5 @@ def run_training(
         enable_model_summary=False,
         deterministic="warn",
     )
-    trainer.fit(
-        learner, datamodule=CropData(config, training, validation), ckpt_path=resume, weights_only=False
-    )
+    trainer.fit(learner, datamodule=crops, ckpt_path=resume, weights_only=False)
     return out / "last.ckpt"
-
-
-def read_checkpoint(path: Path) -> dict:
-    """A checkpoint's values.
-
-    Raises:
-        InputError: it is missing or damaged.
-    """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError):
-        raise InputError(f"The checkpoint '{path.name}' is missing or damaged.") from None

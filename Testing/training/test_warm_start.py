@@ -1,0 +1,43 @@
+"""A new training begins where another network ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.network.model_file import load_model
+
+from Training.config import config_of
+from Training.learning import Learner
+from Training.warm_start import start_weights
+
+
+def learner_of(**network: int) -> Learner:
+    return Learner(config_of({"network": network}).as_dict())
+
+
+def batch() -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(4).normal(size=(2, 7, 64, 64)).astype(np.float32))
+
+
+def test_a_bundled_model_answers_in_training_as_it_did() -> None:
+    model, learner, inputs = load_model(), learner_of(), batch()
+    start_weights(learner, model.name, inputs)
+    with torch.no_grad():
+        wanted, trained = model.network(inputs), learner.network.train()(inputs)
+    assert wanted.abs().max() > 1.0
+    assert torch.allclose(trained, wanted, atol=1e-3)
+    assert learner.network(inputs).requires_grad
+
+
+def test_another_width_is_one_line() -> None:
+    with pytest.raises(InputError, match="width"):
+        start_weights(learner_of(width=8), load_model().name, batch())
+
+
+def test_a_missing_checkpoint_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="missing or damaged"):
+        start_weights(learner_of(), str(tmp_path / "none.ckpt"), batch())

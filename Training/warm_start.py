@@ -1,0 +1,92 @@
+"""A trained network as the start of another training: a checkpoint, or a bundled model.
+
+A model file holds a network whose normalization was folded into its convolutions. In training each one takes
+mean and deviation from the batch again; they are set so that on a given batch the network answers as it did.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.network.model_file import Model, listed_models, load_model
+from torch import Tensor, nn
+
+from .learning import Learner
+
+
+def start_weights(learner: Learner, source: str, batch: Tensor) -> None:
+    """Give a learner the weights of a trained network.
+
+    Args:
+        learner: Whose network gets them.
+        source: The name of a bundled model, or a checkpoint.
+        batch: Inputs [N, channels, H, W] as this training shows them; needed for a model alone.
+
+    Raises:
+        InputError: it is missing or damaged, or the weights of another network.
+    """
+    try:
+        if source in {one.name for one in listed_models()}:
+            unfold(load_model(source), learner.network, batch)
+        else:
+            learner.load_state_dict(read_checkpoint(Path(source))["state_dict"])
+    except (RuntimeError, KeyError):
+        raise InputError(
+            f"'{Path(source).name}' holds another network than the configuration names: "
+            "width, depth, neighbors and fusion must be the same."
+        ) from None
+
+
+def read_checkpoint(path: Path) -> dict:
+    """A checkpoint's values.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError):
+        raise InputError(f"The checkpoint '{path.name}' is missing or damaged.") from None
+
+
+def unfold(model: Model, network: nn.Module, batch: Tensor) -> None:
+    """Put the weights of a folded network into one that is to be trained.
+
+    Args:
+        model: As `load_model` gives it.
+        network: Of the same shape, its normalization not folded.
+        batch: Inputs [N, channels, H, W] on which, in training mode, both answer the same afterwards.
+
+    Raises:
+        RuntimeError: the networks differ in shape.
+    """
+    folded = dict(model.network.state_dict())
+    norms = {name: one for name, one in network.named_modules() if isinstance(one, nn.BatchNorm2d)}
+    biases = {name: folded.pop(name.replace("norm", "conv") + ".bias") for name in norms}
+    own = {f"{name}.{key}" for name, one in norms.items() for key in one.state_dict()}
+    missing, unexpected = network.load_state_dict(folded, strict=False)
+    if unexpected or set(missing) - own:
+        raise RuntimeError("The networks differ.")
+    hooks = [
+        one.register_forward_pre_hook(
+            lambda norm, inputs, bias=biases[name]: _take_over(norm, inputs[0], bias)
+        )
+        for name, one in norms.items()
+    ]
+    try:
+        with torch.no_grad():
+            network.train()(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _take_over(norm: nn.BatchNorm2d, features: Tensor, bias: Tensor) -> None:
+    """Let a norm add `bias` to these features and change nothing else."""
+    variance, mean = torch.var_mean(features, (0, 2, 3), correction=0)
+    norm.weight.copy_((variance + norm.eps).sqrt())
+    norm.bias.copy_(mean + bias)
+    norm.running_mean.copy_(mean)  # type: ignore[union-attr]
+    norm.running_var.copy_(variance)  # type: ignore[union-attr]
