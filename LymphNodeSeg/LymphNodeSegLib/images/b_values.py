@@ -14,7 +14,7 @@ from typing import Any, Optional, Union
 
 from .csa import MAGIC as CSA_MAGIC
 from .csa import read_csa
-from .elements import text, texts, value_at, value_of
+from .elements import tag_of, text, texts, value_at, value_of
 
 KEYWORDS = ("DiffusionBValue", "DiffusionDirectionality")
 
@@ -63,10 +63,8 @@ def private_tags() -> list[tuple[int, int]]:
 
 @cache
 def _tags_of(where: tuple[int, int]) -> list[Any]:
-    from pydicom.tag import Tag
-
     group, element = where
-    return [Tag(group, block << 8 | element) for block in BLOCKS]
+    return [tag_of((group, block << 8 | element)) for block in BLOCKS]
 
 
 def private_value(dataset: Any, where: tuple[int, int]) -> Any:

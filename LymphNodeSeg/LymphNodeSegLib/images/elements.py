@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 Vector = tuple[float, ...]
 
@@ -15,11 +15,11 @@ _converted: dict[tuple[Any, ...], Any] = {}
 
 
 @cache
-def tag_of(keyword: str) -> Any:
-    """The tag of a standard keyword."""
+def tag_of(name: Union[str, tuple[int, int]]) -> Any:
+    """The tag of a keyword, or of a group and element; always the same object, which is found fastest."""
     from pydicom.tag import Tag
 
-    return Tag(keyword)
+    return Tag(name)
 
 
 def value_at(dataset: Any, tag: Any) -> Any:
@@ -28,9 +28,9 @@ def value_at(dataset: Any, tag: Any) -> Any:
     Raises:
         Exception: whatever pydicom raises for a value that it cannot convert.
     """
-    if tag not in dataset:
-        return None
     element = dataset.get_item(tag)
+    if element is None:
+        return None
     stored = element.value
     if not isinstance(stored, bytes) or len(stored) > LONGEST_KEPT or not _stands_alone(element, stored):
         return dataset[tag].value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any, Optional
 
 from . import b_values
@@ -105,7 +106,15 @@ def _group(frame: Any, shared: Any, keyword: str) -> Any:
 
 
 def _first(sequence: Any) -> Any:
+    """The first item; an empty one if there is none."""
     try:
-        return sequence[0] if sequence is not None and len(sequence) else {}
+        return sequence[0] if sequence is not None and len(sequence) else _nothing()
     except TypeError:
-        return {}
+        return _nothing()
+
+
+@cache
+def _nothing() -> Any:
+    from pydicom import Dataset
+
+    return Dataset()

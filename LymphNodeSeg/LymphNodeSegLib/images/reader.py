@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from . import b_values, enhanced, mosaic
-from .elements import text, whole
+from .elements import tag_of, text, whole
 from .headers import KEYWORDS, Slice, file_header, plain_slice
+from .skim import BLOCK, skim
 
 PREAMBLE, HEAD = 128, 132
 MAGIC = b"DICM"
@@ -43,14 +44,17 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
     """
     import pydicom
 
-    with path.open("rb") as stream:
+    with path.open("rb", buffering=2 * BLOCK) as stream:
         head = stream.read(HEAD)
         if not looks_like_dicom(head):
             raise NotDicomError(path.name)
         size = stream.seek(0, 2)
-        stream.seek(0)
         forced = head[PREAMBLE:] != MAGIC
-        dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_tags(), force=forced)
+        dataset = None if forced else skim(stream, HEAD, size, wanted_tags())
+        if dataset is None:
+            stream.seek(0)
+            wanted = list(wanted_tags().values())
+            dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=wanted, force=forced)
         if forced and not text(dataset, "SeriesInstanceUID"):
             raise NotDicomError(path.name)
         if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == DIRECTORY_UID:
@@ -59,11 +63,10 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
 
 
 @lru_cache(maxsize=1)
-def _tags() -> list[Any]:
-    from pydicom.tag import Tag
-
-    private = (*b_values.private_tags(), *mosaic.private_tags())
-    return [*(Tag(keyword) for keyword in KEYWORDS), *(Tag(tag) for tag in private)]
+def wanted_tags() -> dict[int, Any]:
+    """The tags of the top level that a scan reads, as numbers and as pydicom has them."""
+    tags = map(tag_of, (*KEYWORDS, *b_values.private_tags(), *mosaic.private_tags()))
+    return {int(tag): tag for tag in tags}
 
 
 def _slices(dataset: Any, path: Path, size: int) -> tuple[Slice, ...]:

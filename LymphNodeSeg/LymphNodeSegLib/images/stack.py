@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
 
+from .elements import Vector
 from .headers import Slice
 from .image import Geometry
 
@@ -99,19 +100,22 @@ def _problem_of_headers(slices: Sequence[Slice]) -> Optional[str]:
             f"{len(defects)} of its {len(slices)} images cannot be used "
             f"(instance {piece.instance_number}: {defect})"
         )
-    for piece in slices:
-        orientation = np.array(piece.orientation_lps).reshape(2, 3)
+    orientations = {piece.orientation_lps for piece in slices}
+    for axes in orientations:
+        orientation = np.array(axes).reshape(2, 3)
         if np.abs(orientation @ orientation.T - np.eye(2)).max() > SAME_DIRECTION:
             return "The orientation in the headers is broken: rows and columns are not at right angles."
     if len({(piece.rows, piece.columns) for piece in slices}) > 1:
         return "The slices differ in their number of pixels."
-    reference = slices[0]
-    for piece in slices:
-        if np.abs(np.subtract(piece.orientation_lps, reference.orientation_lps)).max() > SAME_DIRECTION:
-            return "The slices differ in orientation."
-        if np.abs(np.subtract(piece.pixel_spacing_mm, reference.pixel_spacing_mm)).max() > SAME_DIRECTION:
-            return "The slices differ in pixel size."
+    if _differ(orientations, slices[0].orientation_lps):
+        return "The slices differ in orientation."
+    if _differ({piece.pixel_spacing_mm for piece in slices}, slices[0].pixel_spacing_mm):
+        return "The slices differ in pixel size."
     return None
+
+
+def _differ(found: Iterable[Vector], reference: Vector) -> bool:
+    return any(np.abs(np.subtract(one, reference)).max() > SAME_DIRECTION for one in found)
 
 
 def _defect(piece: Slice) -> str:
