@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry
 from LymphNodeSegLib.nodes.node import Diameter, Node, NodeMask
+from LymphNodeSegLib.nodes.reading import Configuration
 from LymphNodeSegLib.outputs.table import measurements_as_dict, write_measurements
 
 # What scripts outside the project rely on; see the design.
@@ -110,6 +111,17 @@ def test_json_keeps_the_contract(written: tuple[Path, Path]) -> None:
     assert "Research use only" in content["notice"]
     assert content["created"] == "today"
     assert "square micrometer" in json.dumps(content["units"])
+
+
+def test_node_rads_is_what_the_reader_entered(tmp_path: Path) -> None:
+    nodes = [make_node(configuration=Configuration(1, 1, 0)), make_node(id="LN002")]
+    write_measurements(nodes, tmp_path / "m.csv", tmp_path / "m.json")
+    first, second = strict(tmp_path / "m.json")["nodes"]
+    assert first["node_rads"] == 3
+    assert first["node_rads_configuration"] == (
+        "texture heterogeneous, border irregular, shape oval or fatty hilum"
+    )
+    assert (second["node_rads"], second["node_rads_configuration"]) == (None, "")
 
 
 def test_no_node_is_an_empty_list(tmp_path: Path) -> None:

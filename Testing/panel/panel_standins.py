@@ -138,7 +138,8 @@ def parameter_node_wrapper(cls: type) -> type:
             self.node.SetNodeReferenceID(name, value.GetID() if value else None)
 
         def read(self: Any) -> Any:
-            return kind(self.node.GetParameter(name) or defaults[name])
+            text = self.node.GetParameter(name)
+            return text == "True" if text and kind is bool else kind(text or defaults[name])
 
         def write(self: Any, value: Any) -> None:
             self.node.SetParameter(name, str(value))
@@ -179,6 +180,9 @@ def _connect(parameters: Any, name: str, widget: Any, hint: Any) -> tuple[Any, A
         widget.setCurrentIndex(choices.index(getattr(parameters, name)))
         signal = widget.currentIndexChanged
         slot = lambda index: setattr(parameters, name, choices[index])  # noqa: E731
+    elif isinstance(widget, QtWidgets.QCheckBox):
+        widget.setChecked(getattr(parameters, name))
+        signal, slot = widget.toggled, lambda checked: setattr(parameters, name, checked)
     else:
         limits = next(note for note in hint.__metadata__ if isinstance(note, WithinRange))
         widget.setRange(limits.minimum, limits.maximum)

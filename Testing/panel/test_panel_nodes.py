@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry, Image
@@ -245,13 +247,52 @@ def test_side_and_station_are_chosen_for_all_chosen_nodes(section, services, res
     services.nodes.choose(["LN001", "LN003"])
     section._ui.stationComboBox.setCurrentIndex(STATIONS.index("external iliac"))
     section._ui.sideComboBox.setCurrentIndex(section._ui.sideComboBox.findText("left"))
-    assert cells(section, "Station") == ["ext. iliac", "", "ext. iliac"]
-    assert cells(section, "Side")[0] == cells(section, "Side")[2] == "L"
+    assert cells(section, "Site")[0] == cells(section, "Site")[2] == "L ext. iliac"
+    assert "iliac" not in cells(section, "Site")[1]
     name = result.segmentation.GetSegmentation().GetSegment("LN003").GetName()
     assert name == "LN003 left external iliac"
     services.nodes.choose(["LN002"])
     assert section._ui.stationComboBox.currentText() == "unknown"
     assert services.nodes.nodes.row("LN002").station == "unknown"  # looking at it has entered nothing
+
+
+def test_what_the_reader_sees_in_a_node_gives_its_node_rads(section, services):
+    ui = section._ui
+    assert not ui.textureComboBox.isEnabled()
+    services.nodes.choose(["LN001", "LN003"])  # 8 mm, normal, and 12 mm, enlarged
+    for name, text in (("texture", "heterogeneous"), ("border", "irregular")):
+        box = getattr(ui, f"{name}ComboBox")
+        box.setCurrentIndex(box.findText(text))
+    services.nodes.choose(["LN001"])
+    assert "Node-RADS" not in ui.detailsLabel.text()  # the shape is missing
+    ui.shapeComboBox.setCurrentIndex(1)
+    assert "Node-RADS 3 (suggested)" in ui.detailsLabel.text()
+    services.nodes.choose(["LN003"])
+    assert [ui.textureComboBox.currentIndex(), ui.shapeComboBox.currentIndex()] == [2, 0]
+    ui.shapeComboBox.setCurrentIndex(2)
+    assert "Node-RADS 5 (suggested)" in ui.detailsLabel.text()
+    ui.borderComboBox.setCurrentIndex(0)  # taken back
+    assert "Node-RADS" not in ui.detailsLabel.text()
+    services.nodes.choose(["LN002"])
+    assert ui.textureComboBox.currentIndex() == 0  # looking at it has entered nothing
+    assert services.nodes.nodes.row("LN002").configuration == {}
+
+
+def test_without_reading_aids_there_is_no_node_rads(services, container, result):
+    from LymphNodeSegLib.panel.nodes_section import NodesSection
+    from LymphNodeSegLib.scene.run_facts import facts_of
+
+    facts = facts_of(result.segmentation)
+    set_facts(result.segmentation, replace(facts, settings=Settings(reading_aids=False)))
+    made = NodesSection(container(), services)
+    made.show(result)
+    services.nodes.choose(["LN001"])
+    assert made._ui.textureComboBox.isHidden()
+    for part in ("texture", "border", "shape"):
+        services.nodes.nodes.set_configuration(["LN001"], part, 0)
+    services.nodes.update()
+    assert "Node-RADS" not in made._ui.detailsLabel.text()
+    made.close()
 
 
 def test_next_goes_through_what_is_not_reviewed(section, services):

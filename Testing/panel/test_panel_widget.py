@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import types
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,7 +53,10 @@ def test_settings_have_readable_names_and_reach_the_run(panel):
     devices.setCurrentIndex(devices.findText("Processor", panel_flags()))
     registrations.setCurrentIndex(registrations.findText("Rigid", panel_flags()))
     panel._ui.suspiciousSpinBox.setValue(8.0)
+    assert settings_of(panel._parameters).reading_aids
+    panel._ui.readingAidsCheckBox.setChecked(False)
     settings = settings_of(panel._parameters)
+    assert not settings.reading_aids
     assert (settings.device, settings.registration, settings.suspicious_mm) == ("cpu", "rigid", 8.0)
 
 
@@ -71,7 +75,7 @@ def test_missing_torch_is_said_before_anything_starts(panel, monkeypatch):
     assert not panel.runner.running
 
 
-def test_torch_is_installed_by_slicers_extension_for_it(panel, standins, monkeypatch):
+def test_torch_is_installed_by_slicers_extension_for_it(panel, monkeypatch):
     import LymphNodeSegLib.panel.dependencies as dependencies
 
     asked = []
@@ -82,7 +86,7 @@ def test_torch_is_installed_by_slicers_extension_for_it(panel, standins, monkeyp
             return object()
 
     monkeypatch.setattr(dependencies.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setitem(sys.modules, "PyTorchUtils", standins.module("PyTorchUtils", PyTorchUtilsLogic=Logic))
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", SimpleNamespace(PyTorchUtilsLogic=Logic))
     assert dependencies.torch_problem() == ""
     assert asked == [True]
 

@@ -11,6 +11,7 @@ from LymphNodeSegLib.colors import color_of
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.measure import measure_nodes
 from LymphNodeSegLib.nodes.node import NodeMask
+from LymphNodeSegLib.nodes.reading import Configuration
 from LymphNodeSegLib.scene.node_list import ADDED, EDITED, FOUND, NodeList, is_corrected
 from LymphNodeSegLib.scene.result import ResultData, add_result, result_of, results_in
 from LymphNodeSegLib.scene.segments import SegmentMasks, set_tag, tag_of, write_mask
@@ -168,6 +169,9 @@ def test_what_the_reader_enters_is_saved_with_the_scene(result, scene, tmp_path:
     nodes.set_reviewed(["LN001", "LN003"], True)
     nodes.set_side(["LN002"], "left")
     nodes.set_station(["LN002", "LN003"], "external iliac")
+    for part, points in (("texture", 1), ("border", 0), ("shape", 1)):
+        nodes.set_configuration(["LN002"], part, points)
+    set_tag(segment(result, "LN003"), "LymphNodeSeg.NodeRads.Texture", "17")  # a scene of somebody else
     nodes.set_visible(["LN001"], False)
     edit(result, "LN003", ball(CENTERS_IJK[2], 8.0))
     nodes.refresh()
@@ -183,6 +187,9 @@ def test_what_the_reader_enters_is_saved_with_the_scene(result, scene, tmp_path:
     assert [row.visible for row in rows] == [False, True, True]
     assert (rows[1].side, rows[1].station) == ("left", "external iliac")
     assert rows[1].node.station == "external iliac"
+    assert rows[1].node.configuration == Configuration(1, 0, 1)
+    assert opened.table.GetTable().GetValueByName(1, "Node-RADS (suggestion)").ToDouble() == 4.0
+    assert rows[2].node.configuration is None
     assert rows[2].node.short_axis_mm == pytest.approx(nodes.rows[2].node.short_axis_mm)
 
 
@@ -209,7 +216,7 @@ def test_undo_takes_back_the_edit_and_not_what_was_entered_since(result):
     assert tag_of(segment(result, "LN002"), "LymphNodeSeg.Reviewed") == "yes"
 
 
-@pytest.mark.parametrize("correction", ["edit", "review", "station", "remove", "add", "none"])
+@pytest.mark.parametrize("correction", ["edit", "review", "station", "texture", "remove", "add", "none"])
 def test_a_corrected_result_is_known(result, correction):
     nodes = NodeList(result)
     if correction == "edit":
@@ -218,6 +225,8 @@ def test_a_corrected_result_is_known(result, correction):
         nodes.set_reviewed(["LN002"], True)
     elif correction == "station":
         nodes.set_station(["LN002"], "obturator")
+    elif correction == "texture":
+        nodes.set_configuration(["LN002"], "texture", 0)
     elif correction == "remove":
         result.segmentation.GetSegmentation().RemoveSegment("LN002")
     elif correction == "add":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
 from ..images.image import Geometry
+
+if TYPE_CHECKING:
+    from .reading import Configuration
 
 Point = tuple[float, float, float]
 
@@ -64,6 +67,7 @@ class Node:
         size_class: "normal", "enlarged" or "target" (see nodes.reading); a suggestion.
         side: "left", "right", "midline" or "unknown" (see nodes.stations); a suggestion. Empty: not asked.
         station: One of nodes.stations.STATIONS, "unknown" until the reader enters one. Empty: not asked.
+        configuration: What the reader sees in it, for Node-RADS; None until it is entered.
         notes: Sentences for the reader ("cut by the field of view", ...).
     """
 
@@ -91,6 +95,7 @@ class Node:
     size_class: str = ""
     side: str = ""
     station: str = ""
+    configuration: Optional[Configuration] = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -47,6 +47,14 @@ def mr_positive(short_axis_mm: Optional[float]) -> Optional[bool]:
     return None if short_axis_mm is None else short_axis_mm >= MR_POSITIVE_MM
 
 
+CONFIGURATIONS = {
+    "texture": ("homogeneous", "heterogeneous", "focal necrosis", "gross necrosis"),
+    "border": ("smooth", "irregular"),
+    "shape": ("oval or fatty hilum", "round without hilum"),
+}
+"""The parts of a node's configuration in Node-RADS 1.0; the place of a word among its like is its points."""
+
+
 @dataclass(frozen=True)
 class Configuration:
     """What the reader sees in a node, in the points of Node-RADS 1.0 (Elsholtz 2021).
@@ -55,6 +63,9 @@ class Configuration:
         texture: 0 homogeneous, 1 heterogeneous, 2 focal necrosis, 3 gross necrosis.
         border: 0 smooth, 1 irregular or ill-defined.
         shape: 0 with fatty hilum, or bean-shaped or oval; 1 spherical without fatty hilum.
+
+    Raises:
+        InputError: points that do not exist.
     """
 
     texture: int
@@ -62,11 +73,8 @@ class Configuration:
     shape: int
 
     def __post_init__(self) -> None:
-        for name, value, most in (
-            ("texture", self.texture, 3),
-            ("border", self.border, 1),
-            ("shape", self.shape, 1),
-        ):
+        for name, words in CONFIGURATIONS.items():
+            value, most = getattr(self, name), len(words) - 1
             if value not in range(most + 1):
                 raise InputError(f"A Node-RADS {name} of {value} does not exist: enter 0 to {most}.")
 
@@ -74,6 +82,10 @@ class Configuration:
     def points(self) -> int:
         """The sum, of which Node-RADS tells 0, 1, 2 and 3 or more apart."""
         return min(3, self.texture + self.border + self.shape)
+
+    def __str__(self) -> str:
+        """Such as "texture heterogeneous, border smooth, shape round without hilum"."""
+        return ", ".join(f"{name} {words[getattr(self, name)]}" for name, words in CONFIGURATIONS.items())
 
 
 def node_rads(
@@ -103,6 +115,11 @@ def node_rads(
     normal_below_mm = NORMAL_BELOW_MM.get(station or node.station, 10.0)
     enlarged = short_mm >= normal_below_mm or (growth_mm is not None and growth_mm >= GROWTH_MM)
     return configuration.points + (2 if enlarged else 1)
+
+
+def entered_node_rads(node: Node) -> Optional[int]:
+    """The Node-RADS 1.0 category by the configuration that the reader entered; None without one."""
+    return None if node.configuration is None else node_rads(node, node.configuration)
 
 
 def figo_suggestion(nodes: Sequence[Node], suspicious_mm: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional, Union
 
 from .. import NOTICE
 from ..nodes.node import Diameter, Node
+from ..nodes.reading import entered_node_rads
 from .plain import plain, strict_json
 
 UNITS = {
@@ -48,6 +49,8 @@ COLUMNS: tuple[tuple[str, Callable[[Node], Value]], ...] = (
     ("size_class", lambda node: node.size_class),
     ("side", lambda node: node.side),
     ("station", lambda node: node.station),
+    ("node_rads", entered_node_rads),
+    ("node_rads_configuration", lambda node: str(node.configuration or "")),
 )
 CENTROID_COLUMNS = ("centroid_r_mm", "centroid_a_mm", "centroid_s_mm")
 CSV_DECIMALS = 4
@@ -90,7 +93,7 @@ def measurements_as_dict(nodes: Sequence[Node], extra: Optional[Mapping[str, Any
             **(extra or {}),
             "nodes": [_node_as_dict(node) for node in nodes],
             "units": UNITS,
-            "notice": f"{NOTICE} Size class, side and station are suggestions.",
+            "notice": f"{NOTICE} Size class, side, station and Node-RADS are suggestions.",
         }
     )
 

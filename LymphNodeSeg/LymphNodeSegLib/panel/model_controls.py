@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..network.model_file import listed_models, read_card
 from . import texts
 from .parameter_node import LymphNodeSegParameterNode
+from .section import say
 
 TRUSTED = "LymphNodeSeg/TrustedModels"
 NOT_CHOSEN = "?"
@@ -39,7 +40,7 @@ class ModelControls:
             self._listed = listed_models()
         except InputError as error:
             self._listed = []
-            ui.noticeLabel.setText(f"{NOTICE}\n{error}")
+            say(ui.noticeLabel, f"{NOTICE}\n{error}")
         for entry in self._listed:
             ui.modelComboBox.addItem(entry.name)
         ui.modelComboBox.addItem(_("A file of your own"))
@@ -101,8 +102,8 @@ class ModelControls:
             text, notice = texts.card_lines(card), str(card.get("notice", ""))
         except (InputError, IndexError, OSError) as error:
             text, notice = str(error), ""
-        ui.modelCardLabel.setText(text)
-        ui.noticeLabel.setText("\n".join(line for line in (NOTICE, notice) if line))
+        say(ui.modelCardLabel, text)
+        say(ui.noticeLabel, "\n".join(line for line in (NOTICE, notice) if line))
         ui.trustCheckBox.setVisible(needs_trust)
         ui.trustCheckBox.blockSignals(True)
         ui.trustCheckBox.setChecked(self.trusted)

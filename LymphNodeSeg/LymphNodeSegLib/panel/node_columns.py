@@ -11,8 +11,10 @@ from slicer.i18n import tr as _
 
 from ..colors import SIZE_CLASS_COLORS
 from ..nodes.node import Node
+from ..nodes.reading import entered_node_rads
 from ..nodes.stations import STATIONS, UNKNOWN
 from ..scene.node_list import ADDED, EDITED, Row
+from .texts import no_node
 
 SIDES = (UNKNOWN, "left", "right", "midline")
 SIZE_CLASS_NAMES = {
@@ -34,8 +36,12 @@ _STATION_NAMES = {
     "inguinal": _("inguinal"),
     "para-aortic": _("para-aortic"),
 }
-
-
+# As `nodes.reading.CONFIGURATIONS`, in the user's language.
+CONFIGURATION_NAMES = {
+    "texture": (_("homogeneous"), _("heterogeneous"), _("focal necrosis"), _("gross necrosis")),
+    "border": (_("smooth"), _("irregular")),
+    "shape": (_("oval or hilum"), _("round, no hilum")),
+}
 _SHORT_SIDES = {"left": _("L"), "right": _("R"), "midline": _("M")}
 _SHORT_STATIONS = {
     "common iliac": _("com. iliac"),
@@ -109,10 +115,13 @@ def _marked_id(row: Row) -> str:
     return row.id + {EDITED: " *", ADDED: " +"}.get(row.state, "")
 
 
-def _short_station(row: Row) -> str:
-    if row.station in ("", UNKNOWN):
-        return ""
-    return _SHORT_STATIONS.get(row.station, station_name(row.station))
+def _site(row: Row) -> str:
+    station = "" if row.station in ("", UNKNOWN) else station_name(row.station)
+    return " ".join(filter(None, (_SHORT_SIDES.get(row.side), _SHORT_STATIONS.get(row.station, station))))
+
+
+def _site_order(row: Row) -> Any:
+    return (STATIONS.index(row.station or UNKNOWN), row.side) if _site(row) else None
 
 
 def _no_text(_row: Row) -> str:
@@ -154,42 +163,36 @@ COLUMNS = (
         lambda row: list(SIZE_CLASS_COLORS).index(_size_class(row)) if _size_class(row) else None,
         sample=SIZE_CLASS_NAMES["enlarged"],
     ),
-    Column(
-        _("Side"),
-        _("Side, as the image suggests; set it below."),
-        lambda row: _SHORT_SIDES.get(row.side, ""),
-        lambda row: row.side if row.side in _SHORT_SIDES else None,
-    ),
-    Column(
-        _("Station"),
-        _("Station; set it below."),
-        _short_station,
-        lambda row: None if row.station in ("", UNKNOWN) else STATIONS.index(row.station),
-        sample=_SHORT_STATIONS["common iliac"],
-    ),
     _numeric(_("Vol.\nmm\u00b3"), _("Volume, mm\u00b3."), lambda node: node.volume_mm3, "{:.0f}", "0000"),
     _numeric(
-        _("ADC\n\u00b5m\u00b2/s"),
+        _("ADC"),
         _("Mean apparent diffusion coefficient, \u00b5m\u00b2/s."),
         lambda node: node.mean_adc_um2_s,
         "{:.0f}",
         "0000",
     ),
     _numeric(_("Conf.\n%"), _("Mean probability that the network gives."), _percent, "{:.0f}", "100"),
+    Column(_("Site"), _("Side, as the image suggests, and station; set both below."), _site, _site_order),
 )
-SIZE_CLASS = 5
+SIZE_CLASS, SITE = 5, 9
 
 
 def counts_line(rows: Sequence[Row]) -> str:
     """How many nodes there are by size class, and how many are reviewed."""
     if not rows:
-        return _("No lymph node was found. That does not mean that there is none.")
+        return no_node()
     counts = Counter(_size_class(row) for row in rows)
     parts = [f"{counts[name]} {title}" for name, title in SIZE_CLASS_NAMES.items() if counts[name]]
     nodes = _("1 node") if len(rows) == 1 else _("{count} nodes").format(count=len(rows))
     line = _("{nodes}: {parts}").format(nodes=nodes, parts=", ".join(parts)) if parts else nodes
     reviewed = sum(row.reviewed for row in rows)
     return _("{line}. {reviewed} reviewed.").format(line=line, reviewed=reviewed)
+
+
+def site_in_words(row: Row) -> str:
+    """Side and station, spelled out; empty where neither is known."""
+    known = [value for value in (row.side, row.station) if value not in ("", UNKNOWN)]
+    return " ".join(_SIDE_NAMES.get(value, station_name(value)) for value in known)
 
 
 def details(rows: Sequence[Row]) -> str:
@@ -207,5 +210,8 @@ def details(rows: Sequence[Row]) -> str:
     elif row.node is None:
         sentences.append(_("It has no voxels yet."))
     else:
+        category = entered_node_rads(row.node)
+        if category is not None:
+            sentences.append(_("Node-RADS {category} (suggested).").format(category=category))
         sentences += row.node.notes
     return " ".join([f"{row.id}:", *filter(None, sentences)]) if any(sentences) else f"{row.id}"

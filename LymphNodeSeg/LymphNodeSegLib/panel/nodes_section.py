@@ -13,15 +13,26 @@ from ..scene.axis_lines import AxisLines, place_of
 from ..scene.node_list import Row
 from ..scene.result import ResultNodes
 from ..scene.views import jump_to
-from .node_columns import COLUMNS, SIDES, SIZE_CLASS, counts_line, details, side_name, station_name
+from .configuration_controls import ConfigurationControls
+from .node_columns import (
+    COLUMNS,
+    SIDES,
+    SITE,
+    SIZE_CLASS,
+    counts_line,
+    details,
+    side_name,
+    site_in_words,
+    station_name,
+)
 from .nodes_model import no_result
 from .section import Services, fill, say
 
 SOON_MS = 50
 """After an edit: strokes of a brush that follow each other are looked at together."""
 
-_CELL_PADDING_PIXELS = 8
-_CHECK_BOX_PIXELS = 22
+_CELL_PADDING_PIXELS, _TITLE_PADDING_PIXELS = 8, 5
+_CHECK_BOX_PIXELS = 20
 
 
 class NodesSection:
@@ -40,6 +51,7 @@ class NodesSection:
         self._timer.timeout.connect(self._on_timer)
         self._set_up_table()
         self._fill_choices()
+        self._configuration = ConfigurationControls(self._ui, self._model)
         ui = self._ui
         ui.nodesTable.itemSelectionChanged.connect(self._on_selection)
         ui.nodesTable.cellClicked.connect(self._on_click)
@@ -75,9 +87,11 @@ class NodesSection:
         metrics = qt.QFontMetrics(table.property("font"))
         for number, column in enumerate(COLUMNS):
             table.horizontalHeaderItem(number).setToolTip(column.tooltip)
-            texts = (*column.title.split("\n"), column.sample)
-            widest = max(metrics.boundingRect(text).width() for text in texts)
-            table.setColumnWidth(number, max(_CHECK_BOX_PIXELS, widest + _CELL_PADDING_PIXELS))
+            titles = [metrics.boundingRect(text).width() for text in column.title.split("\n")]
+            cell = metrics.boundingRect(column.sample).width() + _CELL_PADDING_PIXELS
+            table.setColumnWidth(number, max(_CHECK_BOX_PIXELS, cell, max(titles) + _TITLE_PADDING_PIXELS))
+        table.horizontalHeader().setStretchLastSection(True)
+        table.horizontalHeader().setHighlightSections(False)  # which makes them bold, and too wide
         table.horizontalHeader().setSortIndicatorShown(True)
         table.horizontalHeader().setDefaultAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)
 
@@ -131,6 +145,8 @@ class NodesSection:
             item.setCheckState(qt.Qt.Checked if getattr(row, spec.check) else qt.Qt.Unchecked)
             return
         item.setText(spec.text(row))
+        if column == SITE:
+            item.setToolTip(site_in_words(row) or spec.tooltip)
         if column == SIZE_CLASS and row.node is not None and row.node.size_class:
             item.setBackground(qt.QBrush(qt.QColor(*color_of(row.node.size_class))))
             item.setForeground(qt.QBrush(qt.QColor(0, 0, 0)))
@@ -160,6 +176,7 @@ class NodesSection:
             box.setEnabled(bool(rows))
             value = chosen.pop() if len(chosen) == 1 else ""
             box.setCurrentIndex(values.index(value) if value in values else -1)
+        self._configuration.show(rows)
         self._filling = False
         if self._lines is not None:
             self._lines.show(rows[0].node if len(rows) == 1 else None)

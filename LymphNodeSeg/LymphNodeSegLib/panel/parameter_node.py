@@ -23,6 +23,7 @@ class LymphNodeSegParameterNode:
         device: Where the network runs.
         registration: How far DWI may be moved to fit the T2.
         suspiciousMm: Short axis from which a node counts as enlarged.
+        readingAids: Whether a run suggests size class, side and Node-RADS.
         segmentation: The lymph nodes of the result that is shown; `scene.result.result_of` gives the rest.
     """
 
@@ -34,6 +35,7 @@ class LymphNodeSegParameterNode:
     device: Annotated[str, Choice(list(DEVICES))] = "auto"
     registration: Annotated[str, Choice(list(REGISTRATIONS))] = "deformable"
     suspiciousMm: Annotated[float, WithinRange(1.0, 100.0)] = 10.0
+    readingAids: bool = True
     segmentation: vtkMRMLSegmentationNode
 
 
@@ -53,6 +55,7 @@ def settings_of(parameters: LymphNodeSegParameterNode, trust_model: bool = False
         device=parameters.device,
         registration=parameters.registration,
         suspicious_mm=parameters.suspiciousMm,
+        reading_aids=parameters.readingAids,
     )
 
 

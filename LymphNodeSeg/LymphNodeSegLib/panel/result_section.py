@@ -55,10 +55,7 @@ class ResultSection:
 
     def _fill(self) -> None:
         facts = facts_of(self._result.segmentation) if self._result else None
-        rows = self._model.rows()
-        classes = [row.node.size_class if row.node else "" for row in rows]
-        measured = not any(row.waiting for row in rows)
-        say(self._ui.summaryLabel, texts.summary(facts, classes) if facts and measured else "")
+        say(self._ui.summaryLabel, texts.summary(facts, not self._model.rows()) if facts else "")
         lines = registration_lines(facts.verdict) if facts else []
         say(self._ui.registrationLabel, "\n".join(lines))
         parts = region_lines(facts.verdict) if facts else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
+import qt
 import slicer
 
 from ..scene.result import ResultNodes
@@ -36,6 +37,10 @@ class SegmentEditor:
         widget.setEffectNameOrder(list(EFFECTS))
         widget.unorderedEffectsVisible = False
         widget.setAutoShowSourceVolumeNode(False)
+        # Slicer lays a tool's options beside the tools, which makes a narrow panel wide.
+        widget.setEffectColumnCount(len(EFFECTS) + 1)
+        parts = {part.objectName: part for part in widget.layout().children()}
+        parts["horizontalLayout"].setDirection(qt.QBoxLayout.TopToBottom)
         for name in _DOUBLES:
             slicer.util.findChild(widget, name).setVisible(False)
         widget.connect("currentSegmentIDChanged(QString)", on_segment)

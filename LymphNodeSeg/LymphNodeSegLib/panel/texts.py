@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
-from ..colors import SIZE_CLASS_COLORS
 from .run_state import stage_name
 
 if TYPE_CHECKING:
@@ -58,11 +56,16 @@ def progress_line(state: RunState) -> str:
     return _("{stage}, about {seconds:.0f} s left").format(stage=stage, seconds=max(seconds, 1.0))
 
 
-def summary(facts: RunFacts, size_classes: list[str]) -> str:
-    """What a run found, in a few lines: nodes by size class, registration, warnings, time."""
+def no_node() -> str:
+    """What is said of a result without a node."""
+    return _("No lymph node was found. That does not mean that there is none.")
+
+
+def summary(facts: RunFacts, empty: bool) -> str:
+    """How a run went, in a few lines: registration, warnings, time; and whether it found nothing."""
     return "\n".join(
         [
-            _counts(size_classes),
+            *([no_node()] if empty else []),
             _("Registration: {reason}").format(reason=facts.verdict.reason),
             *facts.warnings,
             _("{seconds:.1f} s on {device}, model {model}.").format(
@@ -70,15 +73,6 @@ def summary(facts: RunFacts, size_classes: list[str]) -> str:
             ),
         ]
     )
-
-
-def _counts(classes: list[str]) -> str:
-    if not classes:
-        return _("No lymph node was found. That does not mean that there is none.")
-    counts = Counter(classes)
-    parts = [f"{counts[name]} {name}" for name in SIZE_CLASS_COLORS if counts[name]]
-    nodes = _("1 node") if len(classes) == 1 else _("{count} nodes").format(count=len(classes))
-    return _("{nodes}: {parts} (suggested by size alone)").format(nodes=nodes, parts=", ".join(parts) or "-")
 
 
 def why_not(usable: bool, status: str) -> str:

@@ -15,7 +15,6 @@ from ..nodes.node import Node, NodeMask, Point
 from ..nodes.stations import Landmarks, find_landmarks
 from ..settings import Settings
 from .result import ResultNodes
-from .run_facts import facts_of
 from .volumes import image_from_volume, volume_geometry
 
 if TYPE_CHECKING:
@@ -43,12 +42,11 @@ class Measuring:
 
     Args:
         result: The result.
+        settings: Those of its run.
     """
 
-    def __init__(self, result: ResultNodes) -> None:
-        self._result = result
-        facts = facts_of(result.segmentation)
-        self._settings = facts.settings if facts else Settings()
+    def __init__(self, result: ResultNodes, settings: Settings) -> None:
+        self._result, self._settings = result, settings
         self._landmarks: Optional[Landmarks] = None
         self._loaded: Optional[_Images] = None
         self._masks: dict[str, NodeMask] = {}

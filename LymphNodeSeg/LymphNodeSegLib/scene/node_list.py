@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from ..images.image import Image
 from ..nodes.node import Node, NodeMask, Point
+from ..nodes.reading import CONFIGURATIONS, Configuration
+from ..settings import Settings
 from .measuring import Measuring
 from .result import FOUND_ATTRIBUTE, ResultNodes
+from .run_facts import facts_of
 from .segmentation import dress, segment_name
 from .segments import (
+    CONFIGURATION_TAGS,
     FOUND_TAG,
     ID_TAG,
     REVIEWED_TAG,
     SIDE_TAG,
     STATION_TAG,
     SegmentMasks,
+    configuration_in,
     is_as_found,
+    notes_of,
     segment_ids,
     set_tag,
     tag_of,
@@ -46,6 +52,7 @@ class Row:
         reviewed: The reader has ticked it off.
         visible: It is shown in the views.
         side, station: As measured, or as the reader entered them.
+        configuration: The points of Node-RADS that the reader entered, by the names of `CONFIGURATIONS`.
         node: Its measurements; None as long as they are waited for, and for a segment without voxels.
         waiting: Whether it will be measured.
     """
@@ -59,6 +66,7 @@ class Row:
     station: str = ""
     node: Optional[Node] = None
     waiting: bool = False
+    configuration: Mapping[str, int] = field(default_factory=dict)
 
 
 class NodeList:
@@ -70,6 +78,9 @@ class NodeList:
     Args:
         result: The result.
 
+    Attributes:
+        reading_aids: Whether suggestions are shown, as the run was set.
+
     Raises:
         InputError: the T2 is under a transform that bends or shears it.
     """
@@ -77,9 +88,12 @@ class NodeList:
     def __init__(self, result: ResultNodes) -> None:
         self.result = result
         self._masks = SegmentMasks(result.segmentation, result.t2)
-        self._measuring = Measuring(result)
+        facts = facts_of(result.segmentation)
+        settings = facts.settings if facts else Settings()
+        self.reading_aids = settings.reading_aids
+        self._measuring = Measuring(result, settings)
         self._measured: dict[str, Node] = {}
-        self._notes: dict[str, tuple[str, str, str]] = {}
+        self._notes: dict[str, dict[str, str]] = {}
         self._waiting: list[str] = []
         self._current: dict[str, NodeMask] = {}
         self.rows: tuple[Row, ...] = ()
@@ -168,6 +182,16 @@ class NodeList:
         """Enter the station of nodes, one of `nodes.stations.STATIONS`."""
         self._set(segment_ids, STATION_TAG, station)
 
+    def set_configuration(self, segment_ids: Iterable[str], part: str, points: Optional[int]) -> None:
+        """Enter what the reader sees in nodes.
+
+        Args:
+            segment_ids: The nodes.
+            part: One of `nodes.reading.CONFIGURATIONS`.
+            points: See there; None takes back what was entered.
+        """
+        self._set(segment_ids, CONFIGURATION_TAGS[part], "" if points is None else str(points))
+
     def set_visible(self, segment_ids: Iterable[str], visible: bool) -> None:
         """Show nodes in the views, or hide them."""
         for segment_id in segment_ids:
@@ -183,7 +207,7 @@ class NodeList:
         for segment_id in segment_ids:
             segment = self._segment(segment_id)
             set_tag(segment, tag, value)
-            self._notes[segment_id] = _notes_of(segment)
+            self._notes[segment_id] = notes_of(segment)
         self.refresh()
 
     def _segment(self, segment_id: str) -> slicer.vtkSegment:
@@ -207,14 +231,15 @@ class NodeList:
                 set_tag(segment, ID_TAG, ids[name])
             seen.add(ids[name])
             if name in self._notes:
-                for tag, value in zip((REVIEWED_TAG, SIDE_TAG, STATION_TAG), self._notes[name]):
+                for tag, value in self._notes[name].items():
                     set_tag(segment, tag, value)
-            self._notes[name] = _notes_of(segment)
+            self._notes[name] = notes_of(segment)
 
     def _row(self, segment_id: str, label: int) -> Row:
         segment = self._segment(segment_id)
         node_id = tag_of(segment, ID_TAG) or segment_id
-        reviewed, side, station = self._notes[segment_id]
+        notes = self._notes[segment_id]
+        side, station, entered = notes[SIDE_TAG], notes[STATION_TAG], configuration_in(notes)
         mask = self._current.get(segment_id)
         state = ADDED
         if tag_of(segment, FOUND_TAG):
@@ -222,17 +247,20 @@ class NodeList:
         node = self._measured.get(segment_id)
         if node is not None:
             side, station = side or node.side, station or node.station
-            node = replace(node, id=node_id, label=label, side=side, station=station)
+            whole = len(entered) == len(CONFIGURATIONS) and self.reading_aids
+            seen = Configuration(**entered) if whole else None
+            node = replace(node, id=node_id, label=label, side=side, station=station, configuration=seen)
         return Row(
             segment_id,
             node_id,
             state,
-            bool(reviewed),
+            bool(notes[REVIEWED_TAG]),
             bool(self.result.segmentation.GetDisplayNode().GetSegmentVisibility(segment_id)),
             side,
             station,
             node,
             segment_id in self._waiting,
+            entered,
         )
 
     def _dress(self) -> None:
@@ -261,7 +289,7 @@ def is_corrected(result: ResultNodes) -> bool:
     segments = result.segmentation.GetSegmentation()
     for name in present:
         segment = segments.GetSegment(name)
-        if not is_as_found(segment, masks.get(name)) or any(_notes_of(segment)):
+        if not is_as_found(segment, masks.get(name)) or any(notes_of(segment).values()):
             return True
     return False
 
@@ -269,11 +297,7 @@ def is_corrected(result: ResultNodes) -> bool:
 def _key(row: Row) -> tuple[Any, ...]:
     """What differs between two looks; a node that was measured again has a new mask."""
     shown = (row.segment_id, row.id, row.state, row.reviewed, row.visible, row.side, row.station, row.waiting)
-    return (*shown, None if row.node is None else id(row.node.mask))
-
-
-def _notes_of(segment: slicer.vtkSegment) -> tuple[str, str, str]:
-    return tag_of(segment, REVIEWED_TAG), tag_of(segment, SIDE_TAG), tag_of(segment, STATION_TAG)
+    return (*shown, *row.configuration.items(), None if row.node is None else id(row.node.mask))
 
 
 def _after(names: Iterable[str]) -> str:

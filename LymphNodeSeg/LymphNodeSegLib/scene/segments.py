@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..images.image import Geometry
 from ..nodes.blocks import Block, blocks_of
 from ..nodes.fingerprint import FOUND_TAG, fingerprint
 from ..nodes.node import NodeMask
+from ..nodes.reading import CONFIGURATIONS
 from .volumes import array_of_matrix, volume_geometry, vtk_matrix
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ ID_TAG = "LymphNodeSeg.Id"
 REVIEWED_TAG = "LymphNodeSeg.Reviewed"
 SIDE_TAG = "LymphNodeSeg.Side"
 STATION_TAG = "LymphNodeSeg.Station"
+# What Node-RADS calls configuration, as points; by the part's name.
+CONFIGURATION_TAGS = {name: f"LymphNodeSeg.NodeRads.{name.capitalize()}" for name in CONFIGURATIONS}
+_READERS_TAGS = (REVIEWED_TAG, SIDE_TAG, STATION_TAG, *CONFIGURATION_TAGS.values())
 _TOLERANCE_VOXELS = 1e-3
 
 
@@ -49,6 +54,21 @@ def set_tag(segment: slicer.vtkSegment, name: str, value: str) -> None:
         segment.SetTag(name, value)
     else:
         segment.RemoveTag(name)
+
+
+def notes_of(segment: slicer.vtkSegment) -> dict[str, str]:
+    """What the reader has noted on a segment, by tag; an empty value where nothing is noted."""
+    return {tag: tag_of(segment, tag) for tag in _READERS_TAGS}
+
+
+def configuration_in(notes: Mapping[str, str]) -> dict[str, int]:
+    """The points of Node-RADS among what the reader has noted, by part; other values count as nothing."""
+    entered = {}
+    for name, words in CONFIGURATIONS.items():
+        value = notes[CONFIGURATION_TAGS[name]]
+        if value in map(str, range(len(words))):
+            entered[name] = int(value)
+    return entered
 
 
 class SegmentMasks:

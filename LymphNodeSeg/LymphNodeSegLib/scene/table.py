@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from ..nodes.node import Node
+from ..nodes.reading import entered_node_rads
 
 if TYPE_CHECKING:
     import slicer
@@ -28,6 +29,7 @@ COLUMNS: tuple[tuple[str, Union[type[str], type[float]], Union[Text, Number]], .
     ("Confidence", float, lambda node: node.confidence),
     ("Side", str, lambda node: node.side),
     ("Station", str, lambda node: node.station),
+    ("Node-RADS (suggestion)", float, entered_node_rads),
     ("Centroid R [mm]", float, lambda node: node.centroid_ras_mm[0]),
     ("Centroid A [mm]", float, lambda node: node.centroid_ras_mm[1]),
     ("Centroid S [mm]", float, lambda node: node.centroid_ras_mm[2]),

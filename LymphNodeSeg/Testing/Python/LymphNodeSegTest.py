@@ -130,7 +130,7 @@ class LymphNodeSegTest(panel_case.PanelCase):
         self.ui("sideComboBox").setCurrentIndex(1)
         self.ui("stationComboBox").setCurrentIndex(2)
         self.assertIn("1 reviewed", self.ui("countsLabel").text)
-        self.assertEqual(self.row(last)["Side"], "L")
+        self.assertEqual(self.row(last)["Site"], "L ext. iliac")
         self.assertEqual(
             segmentation.GetSegmentation().GetSegment(last).GetName(), f"{last} left external iliac"
         )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from LymphNodeSegLib.colors import SIZE_CLASS_COLORS
 from LymphNodeSegLib.nodes.node import Diameter
+from LymphNodeSegLib.nodes.reading import Configuration
 from LymphNodeSegLib.settings import Settings
 
 VOID = {"meta", "br", "input", "img", "hr", "link"}
@@ -202,6 +203,11 @@ def test_node_rads_waits_for_the_readers_configuration(case, page) -> None:
     seen = " ".join(Checker(page(report)).text.split())
     assert "LN003 5 5 5 5 LN002 2 3 4 5 LN001 1 2 3 4" in seen
     assert "Node-RADS 1.0 suggested" in seen
+    entered = replace(large, configuration=Configuration(1, 0, 1))
+    seen = " ".join(Checker(page(case.report(nodes=(small, entered)))).text.split())
+    assert "LN002: 4 (texture heterogeneous, border smooth, shape round without hilum)" in seen
+    assert "LN001 1 2 3 4" in seen
+    assert "LN002 2 3 4 5" not in seen
     hidden = page(case.report(nodes=(small,), settings=Settings(reading_aids=False)))
     assert "Node-RADS" not in Checker(hidden).text
 

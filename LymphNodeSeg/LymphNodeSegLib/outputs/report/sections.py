@@ -13,6 +13,7 @@ from ...nodes.reading import (
     MR_POSITIVE_MM,
     TARGET_MM,
     Configuration,
+    entered_node_rads,
     figo_suggestion,
     mr_positive,
     node_rads,
@@ -139,7 +140,21 @@ def reading_aids(nodes: Sequence[Node], settings: Settings) -> str:
 
 
 def _node_rads(nodes: Sequence[Node]) -> str:
-    """The Node-RADS category of each node for every configuration that the reader may see in it."""
+    """The Node-RADS category of each node: as entered, or for every configuration that it may have."""
+    entered = [
+        f"{text(node.id)}: {entered_node_rads(node)} ({text(str(node.configuration))})"
+        for node in nodes
+        if entered_node_rads(node) is not None
+    ]
+    listed = (
+        f"<p>Node-RADS 1.0{SUGGESTED}, by what the reader saw:</p>{items(entered, 'plain')}"
+        if entered
+        else ""
+    )
+    return listed + _node_rads_by_configuration([node for node in nodes if node.configuration is None])
+
+
+def _node_rads_by_configuration(nodes: Sequence[Node]) -> str:
     configurations = [Configuration(texture, 0, 0) for texture in range(4)]
     groups: dict[tuple[int, ...], list[str]] = {}
     for node in nodes:
