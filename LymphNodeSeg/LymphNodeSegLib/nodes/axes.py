@@ -148,14 +148,12 @@ def _widths(points: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 def farthest_pair(points: np.ndarray) -> np.ndarray:
     """The two points farthest apart, (2, 2)."""
-    if len(points) > 256:
-        from scipy.spatial import ConvexHull
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.distance import cdist
 
+    if len(points) > 256:
         points = points[ConvexHull(points).vertices]
-    centered = points - points[0]
-    squared = (centered * centered).sum(axis=1)
-    apart = squared[:, None] - 2.0 * (centered @ centered.T)
-    apart += squared
+    apart = cdist(points, points, "sqeuclidean")
     return points[list(divmod(int(np.argmax(apart)), len(points)))]
 
 

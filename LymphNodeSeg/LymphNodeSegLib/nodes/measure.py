@@ -82,11 +82,12 @@ def measure_nodes(
         landmarks = None
     elif landmarks is None and t2 is not None and wanted:
         landmarks = find_landmarks(t2)
+    centroids = _ras(np.array([_center_ijk(block) for block in wanted]), geometry) if wanted else []
     nodes = []
-    for block, surface, in_plane, in_axial in zip(wanted, surfaces, acquisition, axial):
+    for block, surface, centroid, axes in zip(wanted, surfaces, centroids, zip(acquisition, axial)):
         name = ids[block.label] if ids and block.label in ids else f"LN{block.label:03d}"
         nodes.append(
-            _node(name, block, surface, geometry, in_plane, in_axial, nearest, images, landmarks, settings)
+            _node(name, block, surface, geometry, centroid, axes, nearest, images, landmarks, settings)
         )
     return tuple(nodes)
 
@@ -113,12 +114,10 @@ def _all_axes(
     """Long and short axis of all nodes: in the acquisition plane, and in the true axial plane."""
     masks = [block.mask for block in blocks]
     planar = planar_axes(masks, (geometry.spacing_mm[1], geometry.spacing_mm[0]))
-    found = [None if axes is None else in_slices(axes) for axes in planar]
-    acquisition = [_diameters(axes, block, geometry) for axes, block in zip(found, blocks)]
+    acquisition = _diameters([None if axes is None else in_slices(axes) for axes in planar], blocks, geometry)
     if tilt_degrees(geometry) < EXACTLY_AXIAL_DEGREES:
         return acquisition, acquisition
-    found = axial_axes(masks, surfaces, geometry)
-    return acquisition, [_diameters(axes, block, geometry) for axes, block in zip(found, blocks)]
+    return acquisition, _diameters(axial_axes(masks, surfaces, geometry), blocks, geometry)
 
 
 def _node(
@@ -126,8 +125,8 @@ def _node(
     block: Block,
     surface: Surface,
     geometry: Geometry,
-    acquisition: _Axes,
-    axial: _Axes,
+    centroid: Point,
+    axes: tuple[_Axes, _Axes],
     nearest: Mapping[int, float],
     images: _Images,
     landmarks: Optional[Landmarks],
@@ -136,16 +135,15 @@ def _node(
     spacing_mm = geometry.spacing_mm
     count = int(np.count_nonzero(block.mask))
     volume_mm3 = count * geometry.voxel_volume_mm3
-    center_ijk = np.array([index.mean() for index in np.nonzero(block.mask)[::-1]]) + block.start_ijk
-    (centroid,) = _ras(center_ijk[None], geometry)
+    mask = NodeMask(block.mask, block.start_ijk, geometry)
     mean_dwi, min_dwi, max_dwi = _statistics(images.dwi, block, images.known)
     mean_adc, min_adc, max_adc = _statistics(images.adc, block, images.known)
-    long_axis, short_axis, rivals_mm = acquisition
+    (long_axis, short_axis, rivals_mm), axial = axes
     short_mm = short_axis.length_mm if short_axis else None
     return Node(
         id=name,
         label=block.label,
-        mask=NodeMask(block.mask, block.start_ijk, geometry),
+        mask=mask,
         volume_mm3=volume_mm3,
         short_axis=short_axis,
         long_axis=long_axis,
@@ -167,17 +165,29 @@ def _node(
         size_class=size_class(short_mm, settings.suspicious_mm) if settings.reading_aids else "",
         side=side_of(centroid, landmarks) if landmarks else "",
         station=UNKNOWN if landmarks else "",
-        notes=_notes(block, geometry, count, images, short_mm, rivals_mm),
+        notes=_notes(block, mask, count, images, short_mm, rivals_mm),
     )
 
 
-def _diameters(axes: Optional[Axes], block: Block, geometry: Geometry) -> _Axes:
-    """Long and short axis in RAS, and the rivals of the short axis."""
-    if axes is None:
-        return None, None, ()
-    points = _ras(axes.ends_ijk + block.start_ijk, geometry)
-    long_axis, short_axis = Diameter(axes.long_mm, *points[:2]), Diameter(axes.short_mm, *points[2:])
-    return long_axis, short_axis, axes.rivals_mm
+def _diameters(found: Sequence[Optional[Axes]], blocks: Sequence[Block], geometry: Geometry) -> list[_Axes]:
+    """Long and short axis of each node in RAS, and the rivals of the short axis."""
+    ends = [axes.ends_ijk + block.start_ijk for axes, block in zip(found, blocks) if axes is not None]
+    points = iter(_ras(np.concatenate(ends), geometry) if ends else ())
+    diameters: list[_Axes] = []
+    for axes in found:
+        if axes is None:
+            diameters.append((None, None, ()))
+            continue
+        long_axis = Diameter(axes.long_mm, next(points), next(points))
+        short_axis = Diameter(axes.short_mm, next(points), next(points))
+        diameters.append((long_axis, short_axis, axes.rivals_mm))
+    return diameters
+
+
+def _center_ijk(block: Block) -> np.ndarray:
+    """Center of mass of a node in the label map."""
+    counts = [np.count_nonzero(block.mask, axis=others) for others in ((0, 1), (0, 2), (1, 2))]
+    return np.array([count @ np.arange(len(count)) / count.sum() for count in counts]) + block.start_ijk
 
 
 def _ras(points_ijk: np.ndarray, geometry: Geometry) -> list[Point]:
@@ -201,22 +211,21 @@ def _statistics(
 
 def _notes(
     block: Block,
-    geometry: Geometry,
+    mask: NodeMask,
     count: int,
     images: _Images,
     short_axis_mm: Optional[float],
     rivals_mm: tuple[float, ...],
 ) -> tuple[str, ...]:
     notes = []
-    size_kji = geometry.size_ijk[::-1]
-    if any(part.start == 0 or part.stop == size for part, size in zip(block.box, size_kji)):
+    if mask.at_the_edge:
         notes.append("Cut by the field of view: it may be larger than measured.")
     if count == 1:
         notes.append("A single voxel: its axes are those of the voxel.")
     elif block.mask.shape[0] == 1:
         notes.append("Seen in one slice only: axes out of the slice plane and volume are uncertain.")
     shorts = [short_axis_mm or 0.0, *rivals_mm]
-    if max(shorts) - min(shorts) > max(geometry.spacing_mm[:2]):
+    if max(shorts) - min(shorts) > max(mask.geometry.spacing_mm[:2]):
         notes.append(
             f"Slices with equally long axes have short axes of {min(shorts):.1f} to {max(shorts):.1f} mm: "
             "check which slice to measure."
@@ -226,7 +235,7 @@ def _notes(
         if unknown > 0:
             notes.append(f"{unknown:.0%} of it lies outside the field of view of the DWI.")
     if images.t2 is not None:
-        hint = t2_hint(images.t2.array, block, short_axis_mm, geometry.voxel_volume_mm3)
+        hint = t2_hint(images.t2.array, block, short_axis_mm, mask.geometry.voxel_volume_mm3)
         if hint is not None:
             notes.append(hint)
     return tuple(notes)

@@ -29,8 +29,8 @@ def nearest_mm(
     if len(blocks) < 2:
         return {}
     spacing = np.asarray(geometry.spacing_mm)
-    low = np.array([block.start_ijk for block in blocks]) * spacing
-    high = np.array([[part.stop for part in block.box[::-1]] for block in blocks]) * spacing
+    low = (np.array([block.start_ijk for block in blocks]) - 0.5) * spacing
+    high = (np.array([[part.stop for part in block.box[::-1]] for block in blocks]) - 0.5) * spacing
     position = {block.label: number for number, block in enumerate(blocks)}
     known = {block.label: surface for block, surface in zip(wanted, surfaces)}
     points: dict[int, np.ndarray] = {}
@@ -55,29 +55,32 @@ def nearest_mm(
                 break
             pair = (min(own, other), max(own, other))
             if pair not in pairs:
-                pairs[pair] = _gap_mm(surface(own), surface(other))
+                boxes = (low[own], high[own]), (low[other], high[other])
+                pairs[pair] = _gap_mm(surface(own), surface(other), *boxes)
             best = min(best, pairs[pair])
         nearest[block.label] = float(best)
     return nearest
 
 
-def _gap_mm(first: np.ndarray, second: np.ndarray) -> float:
-    """Smallest distance between two sets of points."""
+_Box = tuple[np.ndarray, np.ndarray]
+
+
+def _gap_mm(first: np.ndarray, second: np.ndarray, around_first: _Box, around_second: _Box) -> float:
+    """Smallest distance between two sets of points, each with the box around it."""
     from scipy.spatial.distance import cdist
 
-    outside_mm = _outside_mm(first, second)
-    at_most = float(cdist(first[[np.argmin(outside_mm)]], second).min())
+    outside_mm2 = _outside_mm2(first, around_second)
+    at_most = float(cdist(first[[np.argmin(outside_mm2)]], second, "sqeuclidean").min()) + 1e-9
     # Only points no farther from the other set's box than that can be nearer.
-    first, second = first[outside_mm <= at_most], second[_outside_mm(second, first) <= at_most]
+    first, second = first[outside_mm2 <= at_most], second[_outside_mm2(second, around_first) <= at_most]
     if len(first) * len(second) > _MOST_PAIRS:
         from scipy.spatial import cKDTree
 
         return float(cKDTree(first).query(second)[0].min())
-    return float(cdist(first, second).min())
+    return float(np.sqrt(cdist(first, second, "sqeuclidean").min()))
 
 
-def _outside_mm(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """How far each point lies outside the box around the others."""
-    low, high = others.min(axis=0), others.max(axis=0)
-    beyond = np.maximum(0.0, np.maximum(low - points, points - high))
-    return np.asarray(np.sqrt((beyond**2).sum(axis=1)))
+def _outside_mm2(points: np.ndarray, box: _Box) -> np.ndarray:
+    """How far each point lies outside a box, squared."""
+    beyond = points - np.clip(points, *box)
+    return np.asarray(np.einsum("nk,nk->n", beyond, beyond))

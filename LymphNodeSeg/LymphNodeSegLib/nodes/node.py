@@ -43,6 +43,14 @@ class NodeMask:
     start_ijk: tuple[int, int, int]
     geometry: Geometry
 
+    @property
+    def at_the_edge(self) -> bool:
+        """Whether it reaches the edge of the grid, and may be cut by it."""
+        ends = [start + size for start, size in zip(self.start_ijk, self.array.shape[::-1])]
+        return any(start == 0 for start in self.start_ijk) or any(
+            end == size for end, size in zip(ends, self.geometry.size_ijk)
+        )
+
 
 @dataclass(frozen=True)
 class Node:

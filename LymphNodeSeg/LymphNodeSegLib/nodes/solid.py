@@ -27,11 +27,9 @@ class Surface:
 
 def surface_of(mask: np.ndarray) -> Surface:
     """The surface of a mask [k, j, i]."""
-    planes, rows, columns = mask.shape
-    padded = np.zeros((planes + 2, rows + 2, columns + 2), np.bool_)
-    padded[1:-1, 1:-1, 1:-1] = mask
+    padded = _with_empty_rim(mask)
     flat = padded.ravel()
-    steps = (1, columns + 2, (rows + 2) * (columns + 2))  # along i, j, k; the rim is empty
+    steps = (1, padded.shape[2], padded.shape[1] * padded.shape[2])  # along i, j, k
     before = [np.flatnonzero(flat[step:] != flat[:-step]) for step in steps]
     voxels = np.concatenate(before)
     axis = np.repeat(np.arange(3), [len(one) for one in before])
@@ -43,6 +41,13 @@ def surface_of(mask: np.ndarray) -> Surface:
     inwards = np.zeros_like(points)
     inwards[each, axis] = np.where(flat[voxels], -0.5, 0.5)
     return Surface(points, inwards)
+
+
+def _with_empty_rim(mask: np.ndarray) -> np.ndarray:
+    """The mask with a voxel of background on every side; `numpy.pad` takes longer than all that follows."""
+    padded = np.zeros(tuple(size + 2 for size in mask.shape), np.bool_)
+    padded[1:-1, 1:-1, 1:-1] = mask
+    return padded
 
 
 def max_diameter_mm(mask: np.ndarray, surface: Surface, spacing_mm: tuple[float, ...]) -> float:
@@ -57,18 +62,22 @@ def max_diameter_mm(mask: np.ndarray, surface: Surface, spacing_mm: tuple[float,
         surface: Its `surface_of`.
         spacing_mm: Voxel spacing along i, j, k.
     """
+    from scipy.spatial.distance import cdist
+
     outline = surface.points[surface.inwards[:, 2] == 0]
     ends = []
     for k, beyond in ((0, -0.5), (len(mask) - 1, 0.5)):
         j, i = np.nonzero(mask[k])
         ends.append((i.mean(), j.mean(), k + beyond))
     points = np.concatenate([outline, ends]) * np.asarray(spacing_mm)
-    along = points @ sphere(_DIRECTIONS).T
-    extreme = points[np.unique(np.concatenate([along.argmax(axis=0), along.argmin(axis=0)]))]
+    along = sphere(_DIRECTIONS).astype(np.float32) @ points.T.astype(np.float32)  # half the memory to fill
+    extreme = points[list({*along.argmax(axis=1).tolist(), *along.argmin(axis=1).tolist()})]
     # The distance to all points from each extreme one: a diameter ends in two extreme points, and the
     # directions are close enough together to contain one of the two.
-    squared = (extreme**2).sum(axis=1)[:, None] + (points**2).sum(axis=1) - 2 * extreme @ points.T
-    return float(np.sqrt(max(0.0, squared.max())))
+    at_least = cdist(extreme, extreme).max()
+    from_middle = np.linalg.norm(points - 0.5 * (points.min(axis=0) + points.max(axis=0)), axis=1)
+    far = points[from_middle >= at_least - from_middle.max() - 1e-9]
+    return float(max(at_least, cdist(extreme, far).max()))
 
 
 def surface_area_mm2(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> float:
@@ -78,7 +87,7 @@ def surface_area_mm2(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> flo
         mask: Boolean [k, j, i].
         spacing_kji_mm: Voxel spacing along k, j, i.
     """
-    padded = np.pad(mask, 1)
+    padded = _with_empty_rim(mask)
     flat = padded.ravel()
     volume_mm3 = float(np.prod(spacing_kji_mm))
     total = 0.0
