@@ -206,11 +206,12 @@ def segment(
 @app.command()
 @with_exit_codes
 def compare(
-    prior: Annotated[Path, typer.Argument(help="Result folder of the earlier study.")],
-    current: Annotated[Path, typer.Argument(help="Result folder of the later study.")],
+    prior: Annotated[Path, typer.Argument(help="Result folder of the earlier study; or its T2.")],
+    current: Annotated[Path, typer.Argument(help="Result folder of the later study; or its T2.")],
     out: OutFolder,
     prior_segmentation: Annotated[
-        Optional[Path], typer.Option(help="Its nodes, as `measure` takes them, where corrected elsewhere.")
+        Optional[Path],
+        typer.Option(help="Its nodes, as `measure` takes them: corrected elsewhere, or of a T2."),
     ] = None,
     current_segmentation: Annotated[Optional[Path], typer.Option(help="Likewise.")] = None,
     progress: Annotated[ProgressKind, typer.Option(help="How progress is shown.")] = ProgressKind.BAR,

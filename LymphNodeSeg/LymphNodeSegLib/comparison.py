@@ -40,13 +40,13 @@ def compare(
     prior_segmentation: Optional[Path] = None,
     current_segmentation: Optional[Path] = None,
 ) -> Comparison:
-    """Compare the result folders of two studies of one patient.
+    """Compare two studies of one patient.
 
     Writes ``comparison.json``, ``comparison.csv`` and ``comparison.html``.
 
     Args:
-        prior: Result folder of the earlier study.
-        current: Result folder of the later one.
+        prior: Result folder of the earlier study; or its T2, if its segmentation is given.
+        current: The same of the later one.
         out: Folder for the comparison.
         progress: Told of each stage.
         prior_segmentation: Anything that `read_segmentation` takes, such as an RTSTRUCT that came back from
@@ -54,8 +54,8 @@ def compare(
         current_segmentation: The same for the later study.
 
     Raises:
-        InputError: a folder is no result of `segment`, the studies do not overlap, or ``out`` can't be
-            written to.
+        InputError: a folder is no result of `segment` and has no segmentation either, the studies do not
+            overlap, or ``out`` can't be written to.
         Cancelled: the user asked to stop.
     """
     from .nodes.followup import compare_studies, comparison_as_dict
@@ -87,17 +87,24 @@ def compare(
 def read_result(folder: Path, segmentation: Optional[Path] = None) -> EarlierResult:
     """The T2 and the segmentation of a result folder, or the segmentation that is named.
 
+    Args:
+        folder: A result folder; with a segmentation also a T2, as `read_image` takes it.
+        segmentation: What is taken in place of the folder's own.
+
     Raises:
-        InputError: the folder is no result of `segment`.
+        InputError: the folder is no result of `segment`, and there is no segmentation.
     """
     from .images.files import read_image
     from .outputs.segmentation_files import read_segmentation
 
     if not (folder / SCENE).is_file() or not (folder / SEGMENTATION).is_file():
-        raise InputError(
-            f"{folder} is no result folder: give the --out of a run of segment, "
-            f"with {SCENE} and {SEGMENTATION} in it."
-        )
+        if segmentation is None:
+            raise InputError(
+                f"{folder} is no result folder: give the --out of a run of segment (for a study, run segment "
+                "first), or a T2 with its --prior-segmentation or --current-segmentation."
+            )
+        t2 = read_image(folder, "T2")
+        return EarlierResult(t2, read_segmentation(segmentation, t2))
     with tempfile.TemporaryDirectory() as scratch:
         try:
             with zipfile.ZipFile(folder / SCENE) as scene:

@@ -63,7 +63,7 @@ def print_comparison(comparison: Comparison) -> None:
     for change in comparison.matched:
         then, now = change.prior, change.current
         table.add_row(
-            change.verdict,
+            f"{change.verdict}: {change.reason}" if change.reason else change.verdict,
             then.id,
             now.id,
             number(then.short_axis_mm, 1),

@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 GROWTH = 1.4
 GROWN = 3
 MOVED_LPS_MM = np.array([7.0, -5.0, 9.0])
+SEEDS = (69, 73, 75)  # the first from 65 on with nodes enough to choose from
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,10 @@ def events(drafts: list[Draft], grid: Geometry) -> dict[str, list[int]]:
     }
 
 
-@pytest.fixture(scope="module")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> Patient:
+@pytest.fixture(
+    scope="module", params=[SEEDS[0], *(pytest.param(s, marks=pytest.mark.slow) for s in SEEDS[1:])]
+)
+def patient(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Patient:
     folder = tmp_path_factory.mktemp("follow-up")
     place_nodes, draw_scan = pelvis.place_nodes, pelvis.draw_scan
     became: dict[str, list[np.ndarray]] = {}
@@ -126,10 +129,10 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Patient:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pelvis, "place_nodes", prior_nodes)
         patch.setattr(pelvis, "draw_scan", first_scan)
-        prior = make_phantom(SEED, "standard", "axial")
+        prior = make_phantom(request.param, "standard", "axial")
         patch.setattr(pelvis, "place_nodes", current_nodes)
         patch.setattr(pelvis, "draw_scan", second_scan)
-        current = make_phantom(SEED, "standard", "axial")
+        current = make_phantom(request.param, "standard", "axial")
     return Patient(
         folder / "prior",
         folder / "current",
@@ -137,9 +140,6 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Patient:
         result(current, folder / "current", as_if_the_patient_had_moved),
         became,
     )
-
-
-SEED = 69  # the first from 65 on with nodes enough to choose from
 
 
 def result(phantom: Phantom, folder: Path, header: Callable[[Image], Image]) -> dict[str, np.ndarray]:
@@ -195,11 +195,9 @@ def test_every_match_is_one_and_the_same_node(patient: Patient, comparison: dict
         assert np.linalg.norm(then - now) < 1e-3
 
 
-@pytest.mark.xfail(
-    reason="since the phantom changed, a small node's short axis on thick slices grows otherwise"
-)
 def test_grown_by_as_much_as_they_grew(patient: Patient, comparison: dict[str, Any]) -> None:
+    """In volume, which all slices tell; the short axis of one slice of 4 mm depends on where that lies."""
     for pair in comparison["matched"]:
         if pair["verdict"] == "grown":
-            share = pair["current"]["short_axis_mm"] / pair["prior"]["short_axis_mm"]
-            assert share == pytest.approx(GROWTH, abs=0.15)
+            share = pair["current"]["volume_mm3"] / pair["prior"]["volume_mm3"]
+            assert share ** (1 / 3) == pytest.approx(GROWTH, abs=0.15)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
-import numpy as np
-
 from ..errors import InputError
-from ..images.image import Image
+from ..images.image import Geometry, Image
 from ..progress import Progress, Silent
+from .change import NodeChange, change_of, seen_on
+from .matching import Matching, in_field_of_view, matched
 from .measure import measure_nodes
 from .node import Node
 from .response import recist_category
@@ -19,36 +19,7 @@ from .rigid import align
 if TYPE_CHECKING:
     from .rigid import Alignment
 
-GROWN_MM = 2.0
-"""Change of short axis that counts as growth (Node-RADS 1.0), and its negative as shrinkage."""
-
-GROWN_SHARE, GROWN_WITH_MM = 0.5, 1.0
-"""So does this change of volume (half as much again, or a third less) with at least this change in mm."""
-
-MATCH_MM = 8.0
-"""How far the centers of one node may lie apart after rigid alignment: bladder and bowel move nodes."""
-
 _SILENT = Silent()
-
-
-@dataclass(frozen=True)
-class NodeChange:
-    """One node in both studies.
-
-    Attributes:
-        prior, current: Its measurements then and now; the ids of the two studies are independent.
-        distance_mm: Between its centers after alignment.
-        short_axis_change_mm: Now minus then, in the acquisition plane; None where one could not be measured.
-        volume_change_percent: Now against then.
-        verdict: "grown", "shrunk" or "stable".
-    """
-
-    prior: Node
-    current: Node
-    distance_mm: float
-    short_axis_change_mm: Optional[float]
-    volume_change_percent: float
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -86,8 +57,8 @@ def compare_studies(
 ) -> Comparison:
     """Compare the nodes of two studies of one patient.
 
-    The two T2-weighted images are aligned rigidly; nodes are matched one to one so that overlapping ones come
-    together first and then near ones, see `MATCH_MM`.
+    The two T2-weighted images are aligned rigidly and the nodes matched (`matching.matched`). What cannot be
+    told apart from where the slices happened to lie is called neither growth nor new (`change`).
 
     Args:
         prior_t2: T2-weighted image then.
@@ -110,29 +81,87 @@ def compare_studies(
                 f"The {name} segmentation does not lie on the {name} T2: give the T2 it was made on."
             )
     alignment = align(prior_t2, current_t2, progress)
+    to_prior = alignment.transform
+    to_current = to_prior.GetInverse()
     prior = measure_nodes(prior_labels, ids=prior_ids)
     current = measure_nodes(current_labels, ids=current_ids)
+    matching = matched(prior, current, prior_labels, current_labels, to_prior)
+    divided = {*matching.parts_of_prior.values()}, {*matching.parts_of_current.values()}
     changes = tuple(
-        _change(prior[a], current[b], distance)
-        for a, b, distance in _matches(prior, current, prior_labels, alignment)
+        change_of(prior[a], current[b], distance_mm, a in divided[0] or b in divided[1])
+        for a, b, distance_mm in matching.pairs
     )
-    seen_prior = {change.prior.label for change in changes}
-    seen_current = {change.current.label for change in changes}
-    new, outside_prior = _unmatched(current, seen_current, alignment, prior_labels, inverse=False)
-    vanished, outside_current = _unmatched(prior, seen_prior, alignment, current_labels, inverse=True)
-    category, reason = recist_category([(c.prior, c.current) for c in changes], new, vanished)
-    notes = [
-        f"{node.id} of the {own} study lies outside the field of view of the {other} one."
-        for own, other, nodes in (
-            ("current", "prior", outside_prior),
-            ("prior", "current", outside_current),
-        )
-        for node in nodes
-    ]
+    alone_now = _Alone.of(current, prior, matching, to_prior, prior_labels.geometry, inverse=False)
+    alone_then = _Alone.of(prior, current, matching, to_current, current_labels.geometry, inverse=True)
+    notes = [*alone_now.notes("current", "prior", "new"), *alone_then.notes("prior", "current", "vanished")]
     if alignment.correlation_after < 0.5:
         notes.append("The two studies align poorly: check each match on the images.")
+    new, vanished = tuple(alone_now.counted), tuple(alone_then.counted)
+    category, reason = recist_category([(c.prior, c.current) for c in changes], new, vanished)
     progress.fraction(1.0)
     return Comparison(changes, new, vanished, category, reason, alignment, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """The nodes of one study that have no partner in the other one.
+
+    Attributes:
+        counted: New, or vanished.
+        outside: Where the other study shows nothing.
+        unsure: So small that the other study's slices might lie beside them.
+        parts: Parts of a node of the other study that has a partner, with that node's id.
+    """
+
+    counted: list[Node]
+    outside: list[Node]
+    unsure: list[Node]
+    parts: list[tuple[Node, str]]
+
+    @staticmethod
+    def of(
+        nodes: Sequence[Node],
+        others: Sequence[Node],
+        matching: Matching,
+        transform: Any,
+        other: Geometry,
+        inverse: bool,
+    ) -> _Alone:
+        """Sort the nodes of one study; the transform leads to the other one."""
+        paired = {pair[0 if inverse else 1] for pair in matching.pairs}
+        whole_of = matching.parts_of_current if inverse else matching.parts_of_prior
+        alone = _Alone([], [], [], [])
+        for number, node in enumerate(nodes):
+            if number in paired:
+                continue
+            if number in whole_of:
+                alone.parts.append((node, others[whole_of[number]].id))
+            elif not in_field_of_view(node, other, transform):
+                alone.outside.append(node)
+            elif not seen_on(node, other.spacing_mm[2]):
+                alone.unsure.append(node)
+            else:
+                alone.counted.append(node)
+        return alone
+
+    def notes(self, own: str, other: str, what: str) -> list[str]:
+        """Sentences on those that are not counted."""
+        notes = [
+            f"{node.id} of the {own} study lies outside the field of view of the {other} one."
+            for node in self.outside
+        ]
+        notes += [
+            f"{node.id} of the {own} study is a part of {whole} of the {other} one: divided otherwise, "
+            f"not counted as {what}."
+            for node, whole in self.parts
+        ]
+        if self.unsure:
+            names = ", ".join(node.id for node in self.unsure)
+            notes.append(
+                f"Not counted as {what}, for slices of the {other} study may have missed anything so small: "
+                f"{names} of the {own} study."
+            )
+        return notes
 
 
 def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
@@ -157,6 +186,7 @@ def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
                 "short_axis_change_mm": change.short_axis_change_mm,
                 "volume_change_percent": change.volume_change_percent,
                 "verdict": change.verdict,
+                "reason": change.reason,
             }
             for change in comparison.matched
         ],
@@ -169,97 +199,3 @@ def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
         },
         "notes": list(comparison.notes),
     }
-
-
-def _matches(
-    prior: Sequence[Node],
-    current: Sequence[Node],
-    prior_labels: Image,
-    alignment: Alignment,
-) -> list[tuple[int, int, float]]:
-    """Pairs (number in prior, number in current, distance of centers in mm), by number in current."""
-    if not prior or not current:
-        return []
-    from scipy.optimize import linear_sum_assignment
-
-    then = np.array([node.centroid_ras_mm for node in prior])
-    now = np.array([_moved(_lps(node.centroid_ras_mm), alignment.transform) for node in current]) * (
-        -1,
-        -1,
-        1,
-    )
-    distance = np.linalg.norm(then[:, None] - now[None], axis=2)
-    overlap = _overlaps(prior, current, prior_labels, alignment)
-    allowed = (overlap > 0) | (distance <= MATCH_MM)
-    # Overlap outweighs nearness; a pair that may not be is dearer than all others together.
-    cost = np.where(allowed, distance - 2 * MATCH_MM * overlap, 1e6)
-    rows, columns = linear_sum_assignment(cost)
-    pairs = [(int(a), int(b), float(distance[a, b])) for a, b in zip(rows, columns) if allowed[a, b]]
-    return sorted(pairs, key=lambda pair: pair[1])
-
-
-def _overlaps(
-    prior: Sequence[Node], current: Sequence[Node], prior_labels: Image, alignment: Alignment
-) -> np.ndarray:
-    """Share of the smaller of two nodes that the other covers after alignment, [prior, current]."""
-    number_of = {node.label: number for number, node in enumerate(prior)}
-    overlap = np.zeros((len(prior), len(current)))
-    geometry = prior_labels.geometry
-    for column, node in enumerate(current):
-        voxels = np.stack(np.nonzero(node.mask.array)[::-1], axis=1) + node.mask.start_ijk
-        lps = _moved(node.mask.geometry.lps_from_ijk(voxels), alignment.transform)
-        index = np.round(geometry.ijk_from_lps(lps)).astype(int)
-        known = np.all((index >= 0) & (index < geometry.size_ijk), axis=1)
-        labels, counts = np.unique(prior_labels.array[tuple(index[known].T[::-1])], return_counts=True)
-        for label, count in zip(labels.tolist(), counts.tolist()):
-            if label in number_of:
-                row = number_of[label]
-                shared_mm3 = count * node.mask.geometry.voxel_volume_mm3
-                overlap[row, column] = shared_mm3 / min(node.volume_mm3, prior[row].volume_mm3)
-    return np.minimum(overlap, 1.0)
-
-
-def _unmatched(
-    nodes: Sequence[Node], seen: set[int], alignment: Alignment, other: Image, inverse: bool
-) -> tuple[tuple[Node, ...], list[Node]]:
-    """The nodes without a partner: those the other study shows the place of, and those it does not."""
-    transform = alignment.transform.GetInverse() if inverse else alignment.transform
-    size = np.array(other.geometry.size_ijk)
-    within: list[Node] = []
-    outside: list[Node] = []
-    for node in nodes:
-        if node.label in seen:
-            continue
-        index = other.geometry.ijk_from_lps(_moved(_lps(node.centroid_ras_mm), transform))
-        inside = bool(np.all((index >= -0.5) & (index <= size - 0.5)))
-        (within if inside else outside).append(node)
-    return tuple(within), outside
-
-
-def _change(prior: Node, current: Node, distance_mm: float) -> NodeChange:
-    change_mm = None
-    if prior.short_axis_mm is not None and current.short_axis_mm is not None:
-        change_mm = current.short_axis_mm - prior.short_axis_mm
-    ratio = current.volume_mm3 / prior.volume_mm3
-    return NodeChange(
-        prior, current, distance_mm, change_mm, 100 * (ratio - 1), _verdict(change_mm or 0.0, ratio)
-    )
-
-
-def _verdict(change_mm: float, volume_ratio: float) -> str:
-    if change_mm >= GROWN_MM or (change_mm >= GROWN_WITH_MM and volume_ratio >= 1 + GROWN_SHARE):
-        return "grown"
-    if change_mm <= -GROWN_MM or (change_mm <= -GROWN_WITH_MM and volume_ratio <= 1 / (1 + GROWN_SHARE)):
-        return "shrunk"
-    return "stable"
-
-
-def _lps(ras: Sequence[float]) -> np.ndarray:
-    return np.array(ras, dtype=float) * (-1, -1, 1)
-
-
-def _moved(points_lps: np.ndarray, transform: Any) -> np.ndarray:
-    """Points (..., 3) through a rigid transform."""
-    points = np.atleast_2d(points_lps)
-    moved = np.array([transform.TransformPoint(point) for point in points.tolist()])
-    return moved.reshape(np.shape(points_lps))

@@ -13,7 +13,7 @@ from ...nodes.followup import Comparison
 from ...nodes.node import Node
 from . import follow_up, strips, view
 from .drawing import RAS_TO_LPS
-from .markup import DASH, items, number, section, text
+from .markup import DASH, items, joined, number, section, text
 from .page import write_page
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ def write_comparison_page(
     to_current = to_prior.GetInverse()
     values = rows_of(comparison)
     drawn = [
-        _article(change.verdict, change.prior, change.current, then.on(change.prior) + now.on(change.current))
+        _article(
+            joined([change.verdict, change.reason], ": "),
+            change.prior,
+            change.current,
+            then.on(change.prior) + now.on(change.current),
+        )
         for change in comparison.matched
     ]
     drawn += [_article("new", None, one, then.without(one, to_prior) + now.on(one)) for one in comparison.new]
@@ -66,7 +71,9 @@ def write_comparison_page(
 
 def rows_of(comparison: Comparison) -> dict[str, Any]:
     """The comparison as `follow_up.follow_up` takes it."""
-    rows = [_row(change.verdict, change.prior, change.current) for change in comparison.matched]
+    rows = [
+        _row(change.verdict, change.prior, change.current, change.reason) for change in comparison.matched
+    ]
     rows += [_row("new", None, node) for node in comparison.new]
     rows += [_row("vanished", node, None) for node in comparison.vanished]
     return {
@@ -77,7 +84,7 @@ def rows_of(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _row(status: str, prior: Optional[Node], current: Optional[Node]) -> dict[str, Any]:
+def _row(status: str, prior: Optional[Node], current: Optional[Node], reason: str = "") -> dict[str, Any]:
     return {
         "status": status,
         "id": current.id if current else None,
@@ -86,6 +93,7 @@ def _row(status: str, prior: Optional[Node], current: Optional[Node]) -> dict[st
         "prior_id": prior.id if prior else None,
         "prior_short_axis_mm": prior.short_axis_mm if prior else None,
         "prior_volume_mm3": prior.volume_mm3 if prior else None,
+        "reason": reason,
     }
 
 

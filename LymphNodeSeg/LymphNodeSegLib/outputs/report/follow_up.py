@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from .markup import DASH, joined, number, table, text
 
-STATUSES = ("new", "vanished", "grown", "shrunk", "stable")
+STATUSES = ("new", "vanished", "grown", "shrunk", "uncertain", "stable")
 """What can have become of a node, in the order in which they are listed."""
 
 
