@@ -40,6 +40,15 @@ def test_a_label_map_of_decimals_that_are_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_segmentation(path).labels.array, labels.array)
 
 
+def test_a_mask_of_all_nodes_in_one_is_told_from_labels(tmp_path: Path) -> None:
+    labels = label_map()
+    mask = labels.with_array((labels.array > 0).astype(np.uint8))
+    (note,) = read_segmentation(save(mask, tmp_path / "mask.nrrd")).notes
+    assert "one label, in 6 pieces that do not touch" in note
+    one = labels.with_array((labels.array == 1).astype(np.uint8))
+    assert read_segmentation(save(one, tmp_path / "one.nrrd")).notes == ()
+
+
 def test_an_empty_label_map_is_a_segmentation_without_nodes(tmp_path: Path) -> None:
     empty = Image(np.zeros((4, 5, 6), np.uint8), Geometry((6, 5, 4)))
     read = read_segmentation(save(empty, tmp_path / "empty.nrrd"))

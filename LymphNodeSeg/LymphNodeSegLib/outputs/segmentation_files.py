@@ -171,7 +171,23 @@ def _label_map(image: Any, name: str) -> Segmentation:
     if len(labels) > MOST_SEGMENTS:
         raise InputError(f"{name} holds {len(labels)} different values: this is an image, not a label map.")
     ids = {label: f"LN{label:03d}" for label in labels}
-    return Segmentation(Image(array, geometry_of(image), Acquisition(description=name)), ids, dict(ids))
+    notes = _one_label_note(array, name) if len(labels) == 1 else ()
+    return Segmentation(
+        Image(array, geometry_of(image), Acquisition(description=name)), ids, dict(ids), notes
+    )
+
+
+def _one_label_note(array: np.ndarray, name: str) -> tuple[str, ...]:
+    """What to say of a mask of all nodes, which has no label of its own for each."""
+    from scipy import ndimage
+
+    _, pieces = ndimage.label(array, structure=np.ones((3, 3, 3)))
+    if pieces == 1:
+        return ()
+    return (
+        f"{name} holds one label, in {pieces} pieces that do not touch: it counts as one node; "
+        "give each node a label of its own.",
+    )
 
 
 def _slicer_segmentation(image: Any, metadata: dict[str, str], numbers: list[int], name: str) -> Segmentation:
