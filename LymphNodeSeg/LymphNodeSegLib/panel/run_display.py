@@ -61,5 +61,8 @@ class RunDisplay:
 
     def _update(self) -> None:
         assert self._state is not None
-        self._ui.progressBar.setValue(round(100 * self._state.fraction))
+        bar = self._ui.progressBar
+        bar.setUpdatesEnabled(False)  # it would be painted at once, and the line once more
+        bar.setValue(round(100 * self._state.fraction))
+        bar.setUpdatesEnabled(True)
         self.tell(texts.progress_line(self._state))

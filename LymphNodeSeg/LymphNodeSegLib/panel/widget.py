@@ -176,6 +176,9 @@ class Panel:
         parameters = self._parameters or self._get_parameter_node()
         parameters.segmentation = result.segmentation
         yield
+        for button in (self._ui.resultCollapsibleButton, self._ui.nodesCollapsibleButton):
+            button.setProperty("collapsed", False)
+            yield
         show_images(slicer.mrmlScene, result.t2, result.dwi)
         yield
         slicer.util.resetSliceViews()
@@ -185,8 +188,6 @@ class Panel:
                 container.setEnabled(True)
                 section.show(result)
                 yield
-        self._ui.resultCollapsibleButton.setProperty("collapsed", False)
-        self._ui.nodesCollapsibleButton.setProperty("collapsed", False)
 
     def _show_running(self, running: bool) -> None:
         button = self._ui.applyButton
