@@ -20,7 +20,7 @@ from .worker_process import MODULE_FOLDER, python_executable
 
 CATEGORY = "Lymph Node Segmentation"
 VOLUMES, DICOM_STUDY = "Pelvis phantom", "Pelvis phantom (DICOM)"
-SEED = 8  # axial, as most pelvic studies, with two nodes above 10 mm
+SEED = 8  # axial, as most pelvic studies
 PROGRAM = (
     "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); "
     "from LymphNodeSegLib.phantom import make_phantom, write_dicom; "
