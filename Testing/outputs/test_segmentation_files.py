@@ -256,6 +256,10 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "truncated.nii.gz": save(label_map(), folder / "good.nii.gz").read_bytes()[:-40],
         "truncated.nrrd": good[: len(good) // 2],
         "empty.nrrd": b"",
+        "sheared.nrrd": b"NRRD0004\ntype: uchar\ndimension: 3\nspace: left-posterior-superior\nsizes: 4 4 4\n"
+        b"space directions: (1,0,0) (0.5,1,0) (0,0,3)\nkinds: domain domain domain\nencoding: raw\n\n"
+        + bytes(63)
+        + b"\1",
         "empty": b"",
     }.items():
         (folder / name).write_bytes(content)
@@ -280,6 +284,7 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "two dimensions": (folder / "flat.nrrd", "dimensions"),
         "four dimensions": (folder / "series.nrrd", "dimensions"),
         "colors": (folder / "colors.nrrd", "several values"),
+        "sheared": (folder / "sheared.nrrd", "is sheared"),
         "an MR image": (t2.acquisition.source_files[0], "neither an RTSTRUCT nor a SEG"),
     }
 
@@ -307,6 +312,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]
         "two dimensions",
         "four dimensions",
         "colors",
+        "sheared",
         "an MR image",
     ],
 )

@@ -17,7 +17,7 @@ from ..progress import Part, Progress, Silent
 from .adc_units import in_um2_s
 from .checks import check_image, check_not_labels
 from .choose import best_dwi
-from .image import Acquisition, Image
+from .image import Acquisition, Geometry, Image
 from .roles import ADC, DWI
 from .scan import scan_folder
 from .series import Series, group_into_series
@@ -67,6 +67,19 @@ def one_series(series: Sequence[Series], path: Path, role: str) -> Series:
     return replace(fitting[0], role=role) if role else fitting[0]
 
 
+def check_right_angles(geometry: Geometry, name: str) -> None:
+    """Refuse a grid whose axes are not at right angles.
+
+    Raises:
+        InputError: they are not.
+    """
+    axes = geometry.direction
+    if np.abs(axes.T @ axes - np.eye(3)).max() > SKEW:
+        raise InputError(
+            f"{name} is sheared (its axes are not at right angles): resample it to a regular grid."
+        )
+
+
 def read_file(path: Path, role: str = "") -> Image:
     """Read an image file by SimpleITK.
 
@@ -92,11 +105,7 @@ def read_file(path: Path, role: str = "") -> Image:
             f"{name} is no 3-D image with one value a voxel: save one volume of it, and give that."
         )
     image = Image.from_sitk(pixels, Acquisition(role=role, description=path.name, source_files=(path,)))
-    axes = image.geometry.direction
-    if np.abs(axes.T @ axes - np.eye(3)).max() > SKEW:
-        raise InputError(
-            f"{name} is sheared (its axes are not at right angles): resample it to a regular grid."
-        )
+    check_right_angles(image.geometry, name)
     check_image(image, name)
     if role:
         check_not_labels(image, name)

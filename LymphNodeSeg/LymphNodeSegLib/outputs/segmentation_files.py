@@ -9,7 +9,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ..errors import InputError
-from ..images.files import SUFFIXES, read_pixels
+from ..images.files import SUFFIXES, check_right_angles, read_pixels
 from ..images.image import Acquisition, Geometry, Image, geometry_of
 from ..images.reader import HEAD, looks_like_dicom
 from ..nodes.fingerprint import FOUND_TAG
@@ -43,7 +43,7 @@ def read_segmentation(path: Path, reference: Optional[Image] = None) -> Segmenta
         InputError: the file cannot be used; one line says why.
     """
     if path.is_dir():
-        raise InputError(f"{path.name} is a folder: give the file of a segmentation.")
+        raise InputError(f"{path} is a folder: give the file of a segmentation.")
     if not path.is_file():
         raise InputError(f"{path} does not exist: check the path.")
     if path.name.lower().endswith(SUFFIXES):
@@ -142,6 +142,7 @@ def _read_volume(path: Path) -> Segmentation:
     image = read_pixels(path, f"'{path.name}'")
     if image.GetDimension() != 3:
         raise InputError(f"{path.name} has {image.GetDimension()} dimensions: a segmentation has three.")
+    check_right_angles(geometry_of(image), path.name)
     metadata = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
     numbers = sorted(int(match.group(1)) for match in map(_SEGMENT_KEY.match, metadata) if match)
     if numbers or "Segmentation_ContainedRepresentationNames" in metadata:
