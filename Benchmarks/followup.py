@@ -146,7 +146,7 @@ def main() -> None:
     wrong, changes = [], []
     for seed in range(options.seed, options.seed + options.patients):
         one = patient(seed)
-        wrong.append(one.wrong())
+        wrong.append([f"patient {seed}: {what}" for what in one.wrong()])
         changes += [(change, one.then[change.prior.label] in one.grown) for change in one.comparison.matched]
     print(f"{sum(not w for w in wrong)} of {len(wrong)} patients named exactly; wrong: {[*chain(*wrong)]}\n")
     head = ("short axis then", "nodes", "change of short axis, SD mm", "of ball diameter, SD mm")
