@@ -15,9 +15,9 @@ from .rigid import rigid_step
 from .space import Level, level
 from .spline import SmoothField
 
-COARSE_MM, MIDDLE_MM = 6.0, 3.0
+COARSE_MM, MIDDLE_MM, FINE_MM = 6.0, 3.0, 2.4
 KNOT_MM = 24.0  # off-resonance in the body is smooth but next to gas, where EPI has no signal to be matched
-STIFF, SOFT = 3e5, 3e4  # mm^4
+STIFF, SOFT = 5e5, 1e5  # mm^4
 ROUNDS = 2  # movement and distortion by turns
 FARTHEST_MM = 12.0
 LEAST_JACOBIAN = 0.25
@@ -137,7 +137,7 @@ def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progres
         axis: The axis of the DWI along which it may be displaced: 0, 1, 2 for i, j, k.
         progress: Told of the work done.
     """
-    matcher = Matcher(t2, dwi, rigid, axis, MIDDLE_MM)
+    matcher = Matcher(t2, dwi, rigid, axis, FINE_MM)
     found = np.full(matcher.space.shape, matcher.best_shift(), dtype=np.float32)
     # The distortion comes first: it would be taken for movement.
     found = matcher.refined(found, STIFF, 3, Part(progress, 0.0, 0.2))

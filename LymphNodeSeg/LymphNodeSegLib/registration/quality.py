@@ -32,9 +32,10 @@ class Figures:
 
 @dataclass(frozen=True)
 class Seen:
-    """The DWI as one transform shows it on the judge's grid."""
+    """The DWI as one transform shows it on the judge's grid, and how steep it is there."""
 
     dwi: np.ndarray
+    steepness: np.ndarray
     known: np.ndarray
     displacement_mm: np.ndarray
     jacobian: np.ndarray
@@ -53,6 +54,7 @@ class Judge:
         self._dwi = dwi
         self.grid: Geometry = here.grid
         self._t2, self.body = here.t2_moved(np.eye(4))
+        self._t2_steepness = steepness(self._t2)
         self.overlap = float(np.mean(here.dwi_here[self.body])) if self.body.any() else 0.0
 
     def look(self, transform: SimpleITK.Transform) -> Seen:
@@ -65,7 +67,8 @@ class Judge:
         jacobian = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))
         vectors = sitk.GetArrayFromImage(field)
         known = inside_moved(self._dwi.geometry, self.grid, vectors)
-        return Seen(sitk.GetArrayFromImage(dwi), known, np.sqrt((vectors**2).sum(axis=-1)), jacobian)
+        array = sitk.GetArrayFromImage(dwi)
+        return Seen(array, steepness(array), known, np.sqrt((vectors**2).sum(axis=-1)), jacobian)
 
     def figures(self, seen: Seen, part: np.ndarray) -> Figures:
         """Agreement inside a part of the grid (boolean [k, j, i])."""
@@ -73,7 +76,7 @@ class Judge:
         few = int(here.sum()) < LEAST_VOXELS
         return Figures(
             1.0 if few else normalized_mutual_information(self._t2[here], seen.dwi[here]),
-            0.0 if few else edge_overlap(self._t2, seen.dwi, here),
+            0.0 if few else edge_overlap(self._t2_steepness[here], seen.steepness[here]),
             0.0 if few else float(seen.displacement_mm[here].max()),
             1.0 if few else float(seen.jacobian[here].min()),
         )
@@ -103,32 +106,35 @@ def normalized_mutual_information(first: np.ndarray, second: np.ndarray) -> floa
 
     Values beyond the 0.5th and 99.5th percentile are clipped, so that a bright bladder does not set the bins.
     """
-    joint, _, _ = np.histogram2d(_clipped(first), _clipped(second), bins=BINS)
-    joint /= joint.sum()
-    both = _entropy(joint)
+    joint = np.bincount(_bins(first) * BINS + _bins(second), minlength=BINS * BINS).reshape(BINS, BINS)
+    share = joint / joint.sum()
+    both = _entropy(share)
     if both <= 0.0:
         return 1.0
-    return (_entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))) / both
+    return (_entropy(share.sum(axis=0)) + _entropy(share.sum(axis=1))) / both
 
 
-def edge_overlap(t2: np.ndarray, dwi: np.ndarray, where: np.ndarray) -> float:
-    """Share of the strong T2 edges (the steepest tenth) that lie on a strong DWI edge, 0 to 1."""
-    strong_t2 = _strong(t2, where)
-    return float((strong_t2 & _strong(dwi, where)).sum() / max(int(strong_t2.sum()), 1))
-
-
-def _strong(array: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """The voxels inside with the steepest in-plane gradient."""
+def steepness(array: np.ndarray) -> np.ndarray:
+    """Length of the in-plane gradient at the scale of a voxel, [k, j, i]."""
     from scipy.ndimage import gaussian_filter
 
     rows, columns = (gaussian_filter(array, (0.0, 1.0, 1.0), order=o) for o in ((0, 1, 0), (0, 0, 1)))
-    steepness = np.hypot(rows, columns)
-    return (steepness >= np.percentile(steepness[where], STRONG_PERCENTILE)) & where
+    return np.asarray(np.hypot(rows, columns))
 
 
-def _clipped(values: np.ndarray) -> np.ndarray:
-    low, high = np.percentile(values, (0.5, 99.5))
-    return np.clip(values, low, high)
+def edge_overlap(t2_steepness: np.ndarray, dwi_steepness: np.ndarray) -> float:
+    """Share of the strong T2 edges (the steepest tenth) that lie on a strong DWI edge, 0 to 1."""
+    t2_edges, dwi_edges = (
+        steep >= np.percentile(steep, STRONG_PERCENTILE) for steep in (t2_steepness, dwi_steepness)
+    )
+    return float((t2_edges & dwi_edges).sum() / max(int(t2_edges.sum()), 1))
+
+
+def _bins(values: np.ndarray) -> np.ndarray:
+    """The bin of each value, 0 to BINS - 1."""
+    low, high = (float(end) for end in np.percentile(values, (0.5, 99.5)))
+    scale = BINS / (high - low) if high > low else 0.0
+    return np.clip((values - low) * scale, 0, BINS - 1).astype(np.intp)
 
 
 def _entropy(share: np.ndarray) -> float:

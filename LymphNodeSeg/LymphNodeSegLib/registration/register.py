@@ -11,6 +11,7 @@ from ..images.image import Image, StudyImages
 from ..progress import Part, Progress, Silent
 from .align import find_distortion, find_rigid
 from .check import better_turned, check_images, coarse_similarity, starts
+from .guide import guide_of
 from .quality import Figures, Judge, Seen
 from .resample import Resampler
 from .result import Registration, Verdict
@@ -36,7 +37,7 @@ class Candidate:
 def register(study: StudyImages, method: str = "deformable", progress: Progress = Silent()) -> Registration:  # noqa: B008
     """Brings every b-value and the ADC onto the T2 grid.
 
-    The lowest measured b-value, which resembles the T2 most, is aligned; the transform found is applied
+    What guides it is made of the lowest and the highest b-value (`guide_of`); the transform found is applied
     once to each image. A step that does not make the DWI fit better is dropped.
 
     Args:
@@ -48,8 +49,8 @@ def register(study: StudyImages, method: str = "deformable", progress: Progress 
         InputError: the images cannot be registered (empty, not finite, no overlap, swapped).
         Cancelled: the user asked to stop.
     """
-    guide = study.dwi_series[0] if study.dwi_series else study.dwi
-    check_images(study.t2, guide, study.dwi)
+    check_images(study.t2, *study.dwi_series[:1], study.dwi)
+    guide = guide_of(study)
     judge = Judge(study.t2, guide)
     begin = starts(study.t2, guide, judge.overlap)
     trusted = len(begin) == 1 and np.array_equal(begin[0], np.eye(4))
@@ -174,7 +175,7 @@ def _resampled(
     adc = None if study.adc is None else placed.quantity(study.adc)
     known = placed.known(study.dwi)
     progress.fraction(0.9)
-    unregistered = dwi if verdict.method == "none" else Resampler(compose(), grid).signal(study.dwi)
+    unregistered = dwi if verdict.method == "none" else Resampler(compose(), grid).quantity(study.dwi)
     progress.fraction(1.0)
     return Registration(transform, dwi, unregistered, tuple(series), adc, known, verdict)
 

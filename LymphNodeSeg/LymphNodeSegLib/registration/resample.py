@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import SimpleITK
 
 FIELD_MM = 3.0
+FINER = 3
 
 
 def displacement_on(transform: SimpleITK.Transform, grid: Geometry) -> SimpleITK.Image:
@@ -62,19 +63,14 @@ class Resampler:
         self._transform = transform
 
     def signal(self, image: Image) -> Image:
-        """A signal intensity: cubic B-spline, kept within the values that the image has; 0 outside it."""
-        import SimpleITK as sitk
-
-        cubic = min(image.geometry.size_ijk) >= LEAST_FILTER_SIZE
-        array = self._sampled(floating(image), sitk.sitkBSpline if cubic else sitk.sitkLinear)
+        """A signal intensity: cubic spline, kept within the values that the image has; 0 outside it."""
+        array = self._linear(finer(image))
         low, high = min(float(image.array.min()), 0.0), float(image.array.max())
         return Image(np.clip(array, low, high, out=array), self._grid, image.acquisition)
 
     def quantity(self, image: Image) -> Image:
         """A measured quantity such as ADC: linear, since overshoot would invent values; 0 outside it."""
-        import SimpleITK as sitk
-
-        return Image(self._sampled(floating(image), sitk.sitkLinear), self._grid, image.acquisition)
+        return Image(self._linear(floating(image)), self._grid, image.acquisition)
 
     def known(self, image: Image) -> np.ndarray:
         """True where a point of the grid falls into the image's field of view, boolean [k, j, i]."""
@@ -83,9 +79,43 @@ class Resampler:
         ones = sitk_grid(image.geometry) + 1
         return self._sampled(ones, sitk.sitkNearestNeighbor).astype(bool)
 
+    def _linear(self, image: SimpleITK.Image) -> np.ndarray:
+        import SimpleITK as sitk
+
+        return self._sampled(image, sitk.sitkLinear)
+
     def _sampled(self, image: SimpleITK.Image, interpolator: int) -> np.ndarray:
         import SimpleITK as sitk
 
         return sitk.GetArrayFromImage(
             sitk.Resample(image, self._reference, self._transform, interpolator, 0.0)
         )
+
+
+def finer(image: Image) -> SimpleITK.Image:
+    """The image on a grid of `FINER` times the points along each axis, by cubic splines, over the same place.
+
+    On a regular grid a spline is three small matrix products; where the T2's voxels lie in between, a line
+    between such near points is as good, and takes a fraction of the time of a spline at every one of them.
+    """
+    import SimpleITK as sitk
+
+    grid, array = image.geometry, image.array.astype(np.float32)
+    for axis in range(3):
+        matrix = _spline_matrix(array.shape[axis])
+        array = np.moveaxis(np.tensordot(matrix, array, axes=(1, axis)), 0, axis)
+    fine = sitk.GetImageFromArray(np.ascontiguousarray(array))
+    fine.SetSpacing([mm / FINER for mm in grid.spacing_mm])
+    fine.SetDirection(grid.direction_lps)
+    fine.SetOrigin([float(mm) for mm in grid.lps_from_ijk(np.full(3, 0.5 / FINER - 0.5))])
+    return fine
+
+
+def _spline_matrix(count: int) -> np.ndarray:
+    """What cubic interpolation makes of `count` values at `FINER` points a voxel; the ends are held."""
+    from scipy.interpolate import CubicSpline
+
+    at = np.clip((np.arange(count * FINER) + 0.5) / FINER - 0.5, 0.0, count - 1.0)
+    if count < LEAST_FILTER_SIZE:
+        return np.maximum(1.0 - np.abs(at[:, None] - np.arange(count)), 0.0).astype(np.float32)
+    return np.asarray(CubicSpline(np.arange(count), np.eye(count), bc_type="clamped")(at), dtype=np.float32)

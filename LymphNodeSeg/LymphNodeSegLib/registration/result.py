@@ -21,8 +21,8 @@ class Verdict:
         decision: "improved", "kept" (the start was as good, nothing was moved) or "rejected".
         reason: One sentence for the user.
         method: What was applied in the end: "deformable", "rigid" or "none".
-        similarity_before, similarity_after: Normalized mutual information inside the body, DWI's
-            field of view; higher is better.
+        similarity_before, similarity_after: Normalized mutual information with what guides the
+            registration, inside the body and the DWI's field of view; higher is better.
         edge_overlap_before, edge_overlap_after: Share of strong T2 edges that meet a DWI edge, 0 to 1.
         largest_displacement_mm: Longest displacement inside the body.
         smallest_jacobian: Smallest determinant of the displacement's Jacobian; positive means no folding.
@@ -48,7 +48,7 @@ class Registration:
     Attributes:
         transform: Maps LPS points of the T2 to LPS points of the DWI (SimpleITK's resampling sense).
         dwi: The chosen b-value on the T2 grid, float32.
-        dwi_unregistered: The same resampled by physical space alone, for comparison.
+        dwi_unregistered: The same by physical space alone, linearly sampled: to be looked at beside `dwi`.
         dwi_series: Every measured b-value on the T2 grid, lowest b first.
         adc: ADC in um2/s on the T2 grid, if there is one.
         known: Boolean [k, j, i]; False where the T2 lies outside the DWI's field of view.

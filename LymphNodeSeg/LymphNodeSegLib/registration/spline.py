@@ -37,8 +37,8 @@ class SmoothField:
 
     def gathered(self, values: np.ndarray) -> np.ndarray:
         """The transpose of `values`: how far each coefficient takes part in a sum over the grid."""
-        for axis, basis in enumerate(self._bases):
-            values = _along(axis, basis.T, values)
+        for axis in (2, 1, 0):  # contiguous as long as the array is large
+            values = _along(axis, self._bases[axis].T, values)
         return values
 
     def roughness(self, coefficients: np.ndarray) -> np.ndarray:
@@ -73,4 +73,9 @@ def _basis(count: int, step: float, cells: int) -> np.ndarray:
 
 
 def _along(axis: int, matrix: np.ndarray, array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(np.moveaxis(np.tensordot(matrix, array, axes=(1, axis)), 0, axis))
+    """The matrix applied along one axis of [k, j, i]."""
+    if axis == 2:
+        return array @ matrix.T
+    if axis == 1:
+        return matrix @ array
+    return (matrix @ array.reshape(len(array), -1)).reshape(-1, *array.shape[1:])
