@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from LymphNodeSegLib.images.image import Geometry
+import SimpleITK as sitk
+from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.registration.correlation import local_fit
-from LymphNodeSegLib.registration.space import points_of
+from LymphNodeSegLib.registration.resample import Resampler
+from LymphNodeSegLib.registration.space import points_of, sitk_grid
 from LymphNodeSegLib.registration.spline import SmoothField
 from LymphNodeSegLib.registration.threads import in_threads
 from LymphNodeSegLib.registration.transform import spline_transform
@@ -63,3 +65,28 @@ def test_local_fit_ignores_contrast_and_its_pull_is_the_derivative() -> None:
 
 def test_threads_keep_the_order() -> None:
     assert in_threads(lambda n: n * n, range(50)) == [n * n for n in range(50)]
+
+
+def test_a_signal_is_sampled_as_by_itks_cubic_spline() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    grain = gaussian_filter(chance().normal(size=(8, 30, 40)), (0.5, 1.0, 1.0)).astype(np.float32)
+    turn = (0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    image = Image(
+        500.0 + 100.0 * grain / grain.std(), Geometry((40, 30, 8), (0.0, 0.0, 0.0), (2.0, 2.5, 4.0), turn)
+    )
+    fine = Geometry((150, 160, 10), (-8.0, -90.0, -3.0), (0.6, 0.6, 4.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    moved = sitk.TranslationTransform(3, (0.7, -1.3, 1.6))
+    sampler = Resampler(moved, fine)
+    wanted = sitk.GetArrayFromImage(
+        sitk.Resample(image.to_sitk(), sitk_grid(fine), moved, sitk.sitkBSpline, 0.0, sitk.sitkFloat32)
+    )
+    index = image.geometry.ijk_from_lps(points_of(fine) + moved.GetOffset())
+    between_voxels = np.all((index >= 0.0) & (index <= np.array(image.geometry.size_ijk) - 1.0), axis=-1)
+    assert 0.1 < between_voxels.mean() < 0.9
+    off, off_linear = (
+        float(np.sqrt(np.mean((sampled.array - wanted)[between_voxels] ** 2)))
+        for sampled in (sampler.signal(image), sampler.quantity(image))
+    )
+    assert off < 0.1 * off_linear
+    assert not sampler.signal(image).array[~sampler.known(image)].any()
