@@ -191,6 +191,43 @@ def test_points_and_open_lines_are_passed_over(tmp_path: Path) -> None:
     assert read.ids == {1: "LN001"}
 
 
+PLAN = {
+    "BODY": "EXTERNAL",
+    "Bladder": "ORGAN",
+    "PTV": "PTV",
+    "GTV-N1": "GTV",
+    "Nodes left": "AVOIDANCE",
+    "mine": "",
+    "LN004": "ORGAN",
+}
+
+
+def plan(path: Path, types: dict[str, str]) -> Path:
+    """An RTSTRUCT of a planning system: an ROI of each type, side by side."""
+    rois = {name: box([[(x + 6 * n, y) for x, y in square(-20.5, -16.5)]]) for n, name in enumerate(types)}
+    dataset = pydicom.dcmread(rtstruct(path, rois))
+    dataset.RTROIObservationsSequence = []
+    for number, kind in enumerate(types.values(), start=1):
+        observation = Dataset()
+        observation.ObservationNumber = observation.ReferencedROINumber = number
+        observation.RTROIInterpretedType, observation.ROIInterpreter = kind, ""
+        dataset.RTROIObservationsSequence.append(observation)
+    dataset.save_as(path)
+    return path
+
+
+def test_organs_and_margins_of_a_plan_are_no_nodes(tmp_path: Path) -> None:
+    read = read_segmentation(plan(tmp_path / "a.dcm", PLAN), grid())
+    assert list(read.names.values()) == ["GTV-N1", "Nodes left", "mine", "LN004"]
+    (note,) = read.notes
+    assert "BODY (EXTERNAL), Bladder (ORGAN), PTV (PTV). Give" in note
+
+
+def test_where_nothing_else_is_there_all_are_taken(tmp_path: Path) -> None:
+    read = read_segmentation(plan(tmp_path / "a.dcm", {"left": "ORGAN", "right": "CTV"}), grid())
+    assert (list(read.names.values()), read.notes) == (["left", "right"], ())
+
+
 def test_another_frame_of_reference_is_said(tmp_path: Path) -> None:
     image = grid()
     image = Image(image.array, image.geometry, Acquisition(frame_of_reference_uid="9.9.9"))
@@ -264,6 +301,7 @@ def test_a_planning_rtstruct_has_the_volumes_of_its_contours(shared_data: Path, 
     """dicompyler's example: structures of a breast plan; areas by the shoelace formula."""
     dataset = pydicom.dcmread(shared_data / "rtstruct_ref" / "dicompyler_rtss.dcm")
     names = {roi.ROINumber: roi.ROIName for roi in dataset.StructureSetROISequence}
+    del dataset.RTROIObservationsSequence  # which says what they are, and that they are no nodes
     dataset.ROIContourSequence = [
         item
         for item in dataset.ROIContourSequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,10 +19,31 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 _FILLED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+# What a planning system calls an ROI that nobody found (PS3.3 C.8.8.8); GTV and no type at all remain.
+_NO_FINDING = re.compile(
+    "EXTERNAL|[PC]TV|(TREATED|IRRAD)_VOLUME|BOLUS|AVOIDANCE|ORGAN|CAVITY|MARKER|REGISTRATION|ISOCENTER"
+    r"|CONTRAST_AGENT|BRACHY_\w+|SUPPORT|FIXATION|DOSE_\w+|CONTROL|DEVICE"
+)
+_NODE_NAME = re.compile(r"(?<![a-z])lns?(?![a-z])|node|nodal|lymph|ganglion|лимф|淋巴", re.IGNORECASE)
+_MOST_NAMED = 8
 _SAME_PLANE_MM = 0.05
 _PARALLEL = np.cos(np.radians(0.5))
 _WITHIN = 0.9
 """Share of a loop's pixels that must lie in another one for it to be a hole in that one."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Roi:
+    """A region with its closed contours (LPS millimeters), and the type that its maker gave it."""
+
+    name: str
+    interpreted_type: str
+    loops: list[np.ndarray]
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether it may be a lymph node: called nothing else, or named so."""
+        return not _NO_FINDING.fullmatch(self.interpreted_type) or bool(_NODE_NAME.search(self.name))
 
 
 @dataclass(frozen=True)
@@ -45,6 +67,10 @@ class _Frame:
 def segmentation_of_rtstruct(dataset: Dataset, reference: Image) -> Segmentation:
     """Each ROI with closed contours as a segment on the grid of an image.
 
+    Of a planning system's structure set those are left out, with a note, that it calls organs, targets with
+    margins, supports and the like (RT ROI Interpreted Type), but for those that are named as nodes; none is
+    where nothing else is there.
+
     A voxel belongs to an ROI if it lies nearer than half the distance of the contour planes to one of the
     ROI's planes, and inside the contours of that plane. A contour inside another one is a hole.
 
@@ -63,10 +89,14 @@ def segmentation_of_rtstruct(dataset: Dataset, reference: Image) -> Segmentation
     if not rois:
         raise InputError("The RTSTRUCT has no closed contour: there is nothing to read.")
     geometry = reference.geometry
-    frame = _frame(max((loop for _, loops in rois for loop in loops), key=len), geometry)
-    stacks = [(name, _planes([frame.uvw(loop) for loop in loops], frame)) for name, loops in rois]
+    findings = [roi for roi in rois if roi.is_finding] or rois
+    left_out = [roi for roi in rois if roi not in findings]
+    frame = _frame(max((loop for roi in findings for loop in roi.loops), key=len), geometry)
+    stacks = [(roi.name, _planes([frame.uvw(loop) for loop in roi.loops], frame)) for roi in findings]
     thickness = _plane_distance([planes for _, planes in stacks], frame, geometry)
     painter = Painter(geometry)
+    if left_out:
+        painter.notes.append(_left_out_note(left_out))
     own_uid = reference.acquisition.frame_of_reference_uid
     if frame_uids and own_uid and own_uid not in frame_uids:
         painter.notes.append(
@@ -80,10 +110,14 @@ def segmentation_of_rtstruct(dataset: Dataset, reference: Image) -> Segmentation
     return segmentation
 
 
-def _rois(dataset: Dataset) -> Iterator[tuple[str, list[np.ndarray]]]:
-    """Name and closed contours (LPS millimeters) of each ROI that has any."""
+def _rois(dataset: Dataset) -> Iterator[_Roi]:
+    """Each ROI that has closed contours."""
     items = dataset.get("StructureSetROISequence") or []
     names = {int(item.ROINumber): str(item.get("ROIName") or "") for item in items}
+    types = {
+        int(item.ReferencedROINumber): str(item.get("RTROIInterpretedType") or "").upper()
+        for item in dataset.get("RTROIObservationsSequence") or []
+    }
     for roi in dataset.get("ROIContourSequence") or []:
         loops = [
             _points(contour)
@@ -92,7 +126,17 @@ def _rois(dataset: Dataset) -> Iterator[tuple[str, list[np.ndarray]]]:
         ]
         loops = [loop for loop in loops if len(loop) >= 3]
         if loops:
-            yield names.get(int(roi.ReferencedROINumber), ""), loops
+            number = int(roi.ReferencedROINumber)
+            yield _Roi(names.get(number, ""), types.get(number, ""), loops)
+
+
+def _left_out_note(rois: Sequence[_Roi]) -> str:
+    named = ", ".join(f"{roi.name} ({roi.interpreted_type})" for roi in rois[:_MOST_NAMED])
+    more = f" and {len(rois) - _MOST_NAMED} more" if len(rois) > _MOST_NAMED else ""
+    return (
+        f"Left out, as the RTSTRUCT calls them no findings: {named}{more}. "
+        "Give those that are nodes the type GTV, or LN in their name."
+    )
 
 
 def _points(contour: Dataset) -> np.ndarray:
