@@ -81,13 +81,13 @@ def print_comparison(comparison: Comparison) -> None:
 
 def print_series(series: Sequence[Series], choice: Optional[Choice]) -> None:
     """The series of a study; those that would be used are marked."""
-    chosen = {choice.t2.uid, choice.dwi.uid, choice.adc.uid if choice.adc else ""} if choice else set()
+    used = (choice.t2, choice.dwi, choice.adc) if choice else ()
     table = Table(box=None, pad_edge=False)
     for name in ("used", "what", "plane", "b-values", "files", "description", "problem"):
         table.add_column(name, overflow="fold")  # names often differ at their end only
     for one in series:
         table.add_row(
-            "*" if one.uid in chosen else "",
+            "*" if any(one is series for series in used) else "",
             one.kind,
             one.plane,
             " ".join(f"{b:.0f}" for b in one.b_values),

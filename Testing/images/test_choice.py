@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from LymphNodeSegLib.console_tables import print_series
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.choose import Choice, Wanted, choose_series
 from LymphNodeSegLib.images.study import load_study, scan_study
@@ -189,6 +190,33 @@ def test_two_studies_are_refused(maker: Any) -> None:
     maker.pair()
     with pytest.raises(InputError, match="2 studies with T2 and DWI: give the folder of one"):
         choice(maker)
+
+
+def test_patients_under_one_study_uid_are_not_mixed(maker: Any) -> None:
+    t2(maker, 1)
+    dwi(maker, 2, PatientID="another")
+    with pytest.raises(InputError, match="No T2-weighted series lies where a DWI series lies"):
+        choice(maker)
+    dwi(maker, 3)
+    assert choice(maker).dwi.number == 3
+    t2(maker, 4, PatientID="another")
+    with pytest.raises(InputError, match="2 studies with T2 and DWI"):
+        choice(maker)
+
+
+def test_a_header_without_a_patient_fits_any(maker: Any) -> None:
+    t2(maker, 1)
+    dwi(maker, 2, PatientID="")
+    assert choice(maker).dwi.number == 2
+
+
+def test_one_slice_of_another_plane_does_not_spoil_its_series(maker: Any, capsys: Any) -> None:
+    maker.pair()
+    maker.series(1, "t2_tse_tra", slices=1, orientation=SAGITTAL)
+    series = scan_study(maker.folder)
+    print_series(series, choose_series(series))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "t2_tse" in line]
+    assert [line[0] for line in lines[:2]] == ["*", " "]
 
 
 def test_only_broken_dwi_says_why(maker: Any) -> None:

@@ -106,6 +106,22 @@ def test_several_unknown_b_values_are_not_averaged(maker: Any) -> None:
     assert series.problem == "Every slice is there 2 times (several b-values that no header names)."
 
 
+def test_both_echoes_of_one_series(maker: Any) -> None:
+    maker.series(3, "tse_pd+t2_tra", **timed("SE", 14, 4000))
+    stored = maker.series(3, "tse_pd+t2_tra", **timed("SE", 98, 4000))
+    found = {series.kind: series for series in scan_study(maker.folder)}
+    assert {kind: series.problem for kind, series in found.items()} == {"T2": None, "proton density": None}
+    assert np.array_equal(load_series(found["T2"]).array, stored)
+
+
+def test_many_echoes_are_those_of_a_map(maker: Any) -> None:
+    for echo_ms in (20, 60, 100):
+        maker.series(3, "se_multi_echo", **timed("SE", echo_ms, 2500))
+    (series,) = scan_study(maker.folder)
+    assert series.problem is not None
+    assert "several echoes" in series.problem
+
+
 def test_b0_without_a_b_value(maker: Any) -> None:
     maker.series(3, "dwi", **timed("EP", 60, 5000), DiffusionDirectionality="NONE")
     maker.series(

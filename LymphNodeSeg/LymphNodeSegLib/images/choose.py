@@ -65,9 +65,12 @@ def choose_series(series: Sequence[Series], wanted: Optional[Wanted] = None) -> 
     pairs = [(t2, dwi) for t2 in t2s for dwi in dwis if fits(t2, dwi)]
     if not pairs:
         raise InputError(f"No T2-weighted series lies where a DWI series lies: {_inventory(series)}")
-    studies = {t2.first.file.study_uid for t2, _ in pairs}
+    studies = {(t2.first.file.study_uid, t2.first.file.patient) for t2, _ in pairs}
     if len(studies) > 1:
-        raise InputError(f"There are {len(studies)} studies with T2 and DWI: give the folder of one of them.")
+        raise InputError(
+            f"There are {len(studies)} studies with T2 and DWI: give the folder of one of them, or name its "
+            "series (--t2-series, --dwi-series)."
+        )
     dwi = max((pair[1] for pair in pairs), key=dwi_rank)
     t2 = max((pair[0] for pair in pairs if pair[1] is dwi), key=lambda candidate: t2_rank(candidate, dwi))
     volume = _volume_at(dwi, wanted.b_value_s_mm2)

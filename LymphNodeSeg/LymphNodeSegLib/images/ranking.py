@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from .checks import overlap
+from .headers import FileHeader
 from .roles import DWI
 from .series import Series, Volume
 
@@ -29,8 +30,14 @@ def best_volume(dwi: Series) -> Volume:
 
 
 def fits(one: Series, other: Series) -> bool:
-    """Same study, and lying in the same place."""
-    return one.first.file.study_uid == other.first.file.study_uid and _overlap(one, other) >= SMALLEST_OVERLAP
+    """Same study and patient, and lying in the same place."""
+    return _same_study(one.first.file, other.first.file) and _overlap(one, other) >= SMALLEST_OVERLAP
+
+
+def _same_study(one: FileHeader, other: FileHeader) -> bool:
+    """Some de-identifiers give all patients one study UID."""
+    known = one.patient and other.patient
+    return one.study_uid == other.study_uid and (one.patient == other.patient or not known)
 
 
 def _overlap(one: Series, other: Series) -> float:
@@ -123,7 +130,7 @@ def dwi_family(
 
 def _same_acquisition(one: Series, other: Series) -> bool:
     return (
-        one.first.file.study_uid == other.first.file.study_uid
+        _same_study(one.first.file, other.first.file)
         and _same_frame(one, other)
         and _plain_name(one.description) == _plain_name(other.description)
     )

@@ -122,13 +122,23 @@ def _series_of(slices: Sequence[Slice]) -> list[Series]:
     for piece in slices:
         by_type[piece.file.no_image or special_type(piece.image_type)].append(piece)
     found = []
-    for members in by_type.values():
+    for members in (part for several in by_type.values() for part in _by_echo(several)):
         traits = role_of(members)
         if traits.role == T2 and _in_three_planes(members):
             traits = Role(OTHER, LOCALIZER)
         whole = traits.kind == LOCALIZER
         found += [_series(part, traits) for part in ([members] if whole else _by_orientation(members))]
     return found
+
+
+def _by_echo(slices: list[Slice]) -> list[list[Slice]]:
+    """Proton density and T2 of a dual-echo acquisition; more echoes are those of a map."""
+    echoes: dict[Optional[float], list[Slice]] = defaultdict(list)
+    for piece in slices:
+        echoes[piece.file.echo_time_ms].append(piece)
+    parts = list(echoes.values())
+    dual = len(parts) == 2 and _places(parts[0]) == _places(parts[1])
+    return parts if dual and role_of(slices).role not in (DWI, ADC) else [slices]
 
 
 def _by_orientation(slices: Sequence[Slice]) -> list[list[Slice]]:

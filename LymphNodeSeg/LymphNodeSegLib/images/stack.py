@@ -41,7 +41,7 @@ class Stack:
 def stack_of(
     slices: Sequence[Slice],
     repeats_allowed: bool = False,
-    repeats_may_be: str = "a dynamic series, or several echoes",
+    repeats_may_be: str = "a dynamic series, several echoes, or a series stored twice",
 ) -> Stack:
     """Sort slices of one orientation by their position along the normal.
 
