@@ -10,18 +10,18 @@ import io
 import json
 import sys
 from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from . import NOTICE, __version__
+from .cli_options import AsJson, Device, Difficulty, Format, ImageFormat, OutFolder, RegistrationMethod
 from .cli_pacs import pacs_app
 from .errors import InputError
 from .exit_codes import with_exit_codes
 from .progress_shown import ProgressKind, shown
-from .settings import DEVICES, REGISTRATIONS, Settings
+from .settings import Settings
 
 app = typer.Typer(
     name="lymphnodeseg",
@@ -33,35 +33,6 @@ app = typer.Typer(
 )
 
 app.add_typer(pacs_app, name="pacs")
-
-Device = Enum("Device", {name: name for name in DEVICES}, type=str)  # type: ignore[misc]
-RegistrationMethod = Enum("RegistrationMethod", {name: name for name in REGISTRATIONS}, type=str)  # type: ignore[misc]
-
-
-class Format(str, Enum):
-    """DICOM objects that a segmentation can be exported to."""
-
-    RTSTRUCT = "rtstruct"
-    SEG = "seg"
-    SR = "sr"
-
-
-class Difficulty(str, Enum):
-    """The two fixed mixtures of synthetic pelvises."""
-
-    STANDARD = "standard"
-    HARD = "hard"
-
-
-class ImageFormat(str, Enum):
-    """How a phantom is written."""
-
-    NRRD = "nrrd"
-    DICOM = "dicom"
-
-
-OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the results; made if it does not exist.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def print_notes(notes: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .cli_options import AsJson
 from .errors import Cancelled
 from .exit_codes import CANCELLED, fail, with_exit_codes
 from .progress_shown import ProgressKind, shown
@@ -30,7 +31,7 @@ def find(
     date: Annotated[
         str, typer.Option(help="YYYYMMDD, or a range YYYYMMDD-YYYYMMDD.", show_default="any")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the MR studies of a server; says nothing of patients."""
     from dataclasses import asdict
