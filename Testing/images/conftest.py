@@ -9,6 +9,8 @@ from typing import Any, Optional
 import numpy as np
 import pydicom
 import pytest
+from LymphNodeSegLib.images.series import Series
+from LymphNodeSegLib.images.study import scan_study
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
@@ -170,6 +172,16 @@ def enhanced_dataset(
     for keyword, value in header.items():
         setattr(dataset, keyword, value)
     return dataset
+
+
+def found(maker: Maker) -> dict[str, Series]:
+    """The series that a scan finds, by their description."""
+    return {series.description: series for series in scan_study(maker.folder)}
+
+
+def planes(seed: int, count: int = 4) -> np.ndarray:
+    """Random voxels [k, j, i]."""
+    return np.random.default_rng(seed).integers(1, 4000, (count, 16, 12))
 
 
 def item(**values: Any) -> Dataset:

@@ -10,15 +10,13 @@ from LymphNodeSegLib.images.series import Series
 from LymphNodeSegLib.images.study import load_series, scan_study
 from pydicom.dataset import Dataset
 
+from .conftest import planes
+
 ORIGIN = np.array([-20.0, -30.0, 10.0])
 
 
 def at(k: int) -> np.ndarray:
     return ORIGIN + np.array([0.0, 0.0, 4.0 * k])
-
-
-def planes(seed: int, count: int = 4) -> np.ndarray:
-    return np.random.default_rng(seed).integers(1, 4000, (count, 16, 12))
 
 
 def only(maker: Any) -> Series:
@@ -101,3 +99,39 @@ def test_frames_without_places(maker: Any) -> None:
 def repeat_frame(dataset: Dataset) -> None:
     dataset.NumberOfFrames = 2
     dataset.PixelData = dataset.PixelData * 2
+
+
+@pytest.mark.parametrize("manufacturer", ["Philips Medical Systems", "CANON_MEC", "Siemens Healthineers"])
+def test_enhanced_frames_in_any_order(maker: Any, enhanced: Any, manufacturer: str) -> None:
+    low, trace, directional, adc = planes(1), planes(2), planes(3), planes(4)
+    frames = []
+    for k in range(4):
+        position = at(k)
+        plain = {"position": position}
+        frames += [
+            {**plain, "plane": low[k], "directionality": "NONE"},
+            {**plain, "plane": trace[k], "b_value": 800.0, "directionality": "ISOTROPIC", "slope": 2.0},
+            {**plain, "plane": directional[k], "b_value": 800.0, "directionality": "DIRECTIONAL"},
+            {**plain, "plane": adc[k], "frame_type": ["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]},
+        ]
+    np.random.default_rng(5).shuffle(frames)  # type: ignore[arg-type]
+    path = maker.save(enhanced(maker, 3, "DWI_ALL", frames, Manufacturer=manufacturer))
+    by_role = {series.role: series for series in scan_study(maker.folder)}
+    dwi = load_series(by_role["DWI"])
+    assert by_role["DWI"].b_values == (0.0, 800.0)
+    assert np.array_equal(dwi.array, 2 * trace)
+    assert np.array_equal(load_series(by_role["DWI"], 0.0).array, low)
+    assert np.array_equal(load_series(by_role["ADC"]).array, adc)
+    assert dwi.geometry.origin_lps_mm == pytest.approx(tuple(ORIGIN))
+    assert dwi.geometry.spacing_mm == pytest.approx((2.0, 1.5, 4.0))
+    assert dwi.acquisition.source_files == (path,)
+    assert dwi.acquisition.phase_encoding_lps == (0.0, 1.0, 0.0)
+
+
+def test_enhanced_t2(maker: Any, enhanced: Any) -> None:
+    frames = [{"plane": plane, "position": at(k)} for k, plane in enumerate(planes(1))]
+    dataset = enhanced(maker, 3, "t2_tse_tra", frames, EchoPlanarPulseSequence="NO")
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "T2", "NONE"]
+    maker.save(dataset)
+    series = only(maker)
+    assert (series.role, series.files, series.problem) == ("T2", 1, None)
