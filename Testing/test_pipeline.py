@@ -289,3 +289,20 @@ class TestDemo:
                 errors.append(abs(node["short_axis_mm"] - nearest["short_axis_mm"]))
         assert errors
         assert np.mean(errors) <= 1.5
+
+
+def test_a_t2_that_nothing_can_refer_to_still_gives_its_nodes(demo: Run, tmp_path: Path) -> None:
+    """Some de-identifiers remove the frame of reference."""
+    (tmp_path / "study").mkdir()
+    for path in (demo.out / "phantom" / "study").iterdir():
+        dataset = pydicom.dcmread(path)
+        del dataset.FrameOfReferenceUID
+        dataset.save_as(tmp_path / "study" / path.name)
+    out = tmp_path / "out"
+    run = lymphnodeseg("segment", "--study", tmp_path / "study", "--out", out, "--registration", "none")
+    assert run.returncode == 0, run.stderr
+    assert {path.name for path in out.iterdir()} == COMMON_FILES
+    (warning,) = [text for text in json.loads((out / "run.json").read_text())["warnings"] if "refer" in text]
+    assert "no FrameOfReferenceUID" in warning
+    assert warning in (out / "report.html").read_text(encoding="utf-8")
+    assert json.loads((out / "measurements.json").read_text())["nodes"]

@@ -40,7 +40,7 @@ def segment(job: Job, progress: Optional[Progress] = None) -> Reading:
         reading = read(study, job.settings, watch)
         watch.stage(WRITE)
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        write_result_files(reading, job.settings, folder.staging, created, watch)
+        reading = write_result_files(reading, job.settings, folder.staging, created, watch)
         watch.stop()
         write_record(reading, job.settings, folder.staging, created)
         folder.publish()

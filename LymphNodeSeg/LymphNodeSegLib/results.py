@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
 def write_result_files(
     reading: Reading, settings: Settings, folder: Path, created: str, progress: Progress
-) -> None:
+) -> Reading:
     """Write a result into a folder; the design lists the files.
 
     DICOM objects are written where the T2 came from DICOM and there is a node to put in them.
+
+    Returns:
+        What was found out, with one more warning where the T2's headers do not suffice for DICOM objects.
 
     Raises:
         InputError: a file could not be written.
@@ -38,7 +42,7 @@ def write_result_files(
         write_scene_files(folder, study.t2, registration.dwi, registration.adc, reading.labels, reading.nodes)
         progress.fraction(0.6)
         if study.t2.is_dicom and reading.nodes:
-            _write_dicom(reading, folder)
+            reading = _write_dicom(reading, folder, progress)
         progress.fraction(0.8)
         _write_report(reading, settings, fused, folder, created)
         _write_measurements(reading, folder, created)
@@ -48,6 +52,7 @@ def write_result_files(
             "free some space or choose another folder."
         ) from error
     progress.fraction(1.0)
+    return reading
 
 
 def _write_images(reading: Reading, fused: np.ndarray, folder: Path) -> None:
@@ -60,13 +65,20 @@ def _write_images(reading: Reading, fused: np.ndarray, folder: Path) -> None:
     write_transform(reading.registration, folder / "registration.tfm")
 
 
-def _write_dicom(reading: Reading, folder: Path) -> None:
+def _write_dicom(reading: Reading, folder: Path, progress: Progress) -> Reading:
+    from .outputs.dicom_reference import IncompleteSeriesError
     from .outputs.dicom_seg import write_dicom_seg
     from .outputs.rtstruct import write_rtstruct
 
     files = reading.study.t2.acquisition.source_files
-    write_rtstruct(reading.labels, reading.nodes, files, folder / "rtstruct.dcm")
-    write_dicom_seg(reading.labels, reading.nodes, files, folder / "seg.dcm")
+    try:
+        write_rtstruct(reading.labels, reading.nodes, files, folder / "rtstruct.dcm")
+        write_dicom_seg(reading.labels, reading.nodes, files, folder / "seg.dcm")
+    except IncompleteSeriesError as error:
+        warning = f"No rtstruct.dcm and no seg.dcm can refer to the T2. {error}"
+        progress.message(warning)
+        return replace(reading, warnings=(*reading.warnings, warning))
+    return reading
 
 
 def _write_report(

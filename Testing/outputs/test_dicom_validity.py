@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pydicom
 import pytest
+from LymphNodeSegLib.outputs.dicom_common import REQUIRED
 from LymphNodeSegLib.outputs.dicom_seg import write_dicom_seg
 from LymphNodeSegLib.outputs.rtstruct import write_rtstruct
 from LymphNodeSegLib.outputs.structured_report import write_structured_report
+
+from Benchmarks.dicom_cases import GRIDS, ellipsoids, write_t2_series
+
+from .conftest import Case
 
 # dcentvfy takes AccessionNumber, which the Study module requires of all of them, for an attribute of the
 # series in an image and of the study in an SR, whoever wrote it.
@@ -48,10 +54,23 @@ def test_nothing_to_complain_of(
         assert not any(MISSING_IN_THE_IMAGES in line for line in contradictions)
 
 
+def test_images_whose_patient_and_study_were_removed(tmp_path: Path, dciodvfy: Callable) -> None:
+    t2 = write_t2_series(tmp_path / "t2", GRIDS["axial"])
+    for file in t2.acquisition.source_files:
+        header = pydicom.dcmread(file)
+        for keyword in REQUIRED:
+            if keyword in header and keyword != "StudyInstanceUID":
+                delattr(header, keyword)
+        header.save_as(file)
+    for path in write_all(Case(t2, ellipsoids(t2.geometry, 8.0)), tmp_path):
+        complaints = {
+            line for line in dciodvfy(path) if "to build DICOMDIR" not in line
+        }  # as the images have it
+        assert complaints == set(), path.name
+
+
 def test_the_referee_sees_errors(synthetic, tmp_path: Path, dciodvfy: Callable) -> None:
     """Or the test above would prove nothing."""
-    import pydicom
-
     write_rtstruct(synthetic.labels, synthetic.nodes, synthetic.files, tmp_path / "rtstruct.dcm")
     dataset = pydicom.dcmread(tmp_path / "rtstruct.dcm")
     del dataset.StructureSetLabel

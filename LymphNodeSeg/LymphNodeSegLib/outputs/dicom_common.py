@@ -33,7 +33,7 @@ SERIES_NUMBERS = {"RTSTRUCT": 9001, "SEG": 9002, "SR": 9003}
 
 # Patient, Patient Study, General Study and Clinical Trial modules (PS3.3 C.7.1, C.7.2): what a derived object
 # must repeat so that an archive files it with its images.
-_REQUIRED = (
+REQUIRED = (
     "PatientName",
     "PatientID",
     "PatientBirthDate",
@@ -129,7 +129,7 @@ def carry_over(dataset: Dataset, header: Dataset) -> None:
 
     Call it when the dataset is complete.
     """
-    for keyword in _REQUIRED:
+    for keyword in REQUIRED:
         setattr(dataset, keyword, header.get(keyword))
     for keyword in _OPTIONAL:
         if keyword in header:

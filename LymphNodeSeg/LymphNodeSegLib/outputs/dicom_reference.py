@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.image import Geometry
-from .dicom_common import carry_over, quiet
+from .dicom_common import REQUIRED, carry_over, quiet
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -27,6 +27,10 @@ _NEEDED = (
 )
 _TOLERANCE_VOXELS = 0.5
 """Scanners round positions and orientations, so that slices may lie a little off the grid read from them."""
+
+
+class IncompleteSeriesError(InputError):
+    """The headers lack what whatever refers to them must carry, as after some de-identifiers."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def read_reference(files: Sequence[Path], geometry: Geometry) -> Reference:
         geometry: The grid of the segmentation.
 
     Raises:
+        IncompleteSeriesError: a header lacks what is needed to refer to it.
         InputError: a file is missing or no DICOM image, the files are not one series, or the series does not
             have the grid of the segmentation.
     """
@@ -139,8 +144,13 @@ def _read_file(index: int, path: Path) -> tuple[Dataset, list[Plane]]:
         raise InputError(
             f"{path.name} does not say where its pixels lie: give the original DICOM series."
         ) from error
+    for keyword in REQUIRED:  # what may be empty, and de-identifiers remove, must be there in what we write
+        if keyword not in header:
+            setattr(header, keyword, None)
     if absent:
-        raise InputError(f"{path.name} has no {absent[0]}: give the original DICOM series.")
+        raise IncompleteSeriesError(
+            f"The headers of its series have no {absent[0]}: give the original DICOM series."
+        )
     return header, planes
 
 
