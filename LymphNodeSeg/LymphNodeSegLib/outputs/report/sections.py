@@ -142,9 +142,9 @@ def reading_aids(nodes: Sequence[Node], settings: Settings) -> str:
 def _node_rads(nodes: Sequence[Node]) -> str:
     """The Node-RADS category of each node: as entered, or for every configuration that it may have."""
     entered = [
-        f"{text(node.id)}: {entered_node_rads(node)} ({text(str(node.configuration))})"
+        f"{text(node.id)}: {category} ({text(str(node.configuration))})"
         for node in nodes
-        if entered_node_rads(node) is not None
+        if (category := entered_node_rads(node)) is not None
     ]
     listed = (
         f"<p>Node-RADS 1.0{SUGGESTED}, by what the reader saw:</p>{items(entered, 'plain')}"
