@@ -2,19 +2,22 @@
 
 A case is a folder with ``t2.npy`` [k, j, i], ``dwi.npy`` and ``known.npy`` [variant, k, j, i], ``nodes.npy``
 [k, j, i] and ``case.json``. The variants show the same patient with other b-values or another residual
-displacement. Arrays are read from disk as they are needed: the number of cases is not limited by memory.
+displacement. Volumes are read from disk as they are needed: the number of cases is not limited by memory.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Union
 
 import numpy as np
+import torch
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Image
 from LymphNodeSegLib.network.fusion import Preprocessing, normalized_pair
@@ -35,20 +38,40 @@ class AlignedDwi:
 
 
 class Case:
-    """A case on disk; the arrays are memory-mapped.
+    """A case on disk; its volumes are read as they are needed.
 
     Args:
         folder: As `write_case` left it.
+
+    Attributes:
+        t2, nodes: [k, j, i].
+        dwi, known: [variant, k, j, i].
+        node_pixels: For each slice that shows nodes, their pixels, (n, 2): row and column.
     """
+
+    VOLUMES = ("t2", "dwi", "known", "nodes")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.patient: str = json.loads((folder / "case.json").read_text(encoding="utf-8"))["patient"]
-        self.t2 = np.load(folder / "t2.npy", mmap_mode="r")
-        self.dwi = np.load(folder / "dwi.npy", mmap_mode="r")
-        self.known = np.load(folder / "known.npy", mmap_mode="r")
-        self.nodes = np.load(folder / "nodes.npy", mmap_mode="r")
-        self.node_slices = np.flatnonzero(self.nodes.any((1, 2)))
+        # Copy on write: nothing writes, and torch takes no read-only array.
+        self.t2, self.dwi, self.known, self.nodes = (
+            torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in self.VOLUMES
+        )
+        slices = self.nodes.numpy().astype(bool)
+        self.node_pixels = {int(k): np.argwhere(slices[k]) for k in np.flatnonzero(slices.any((1, 2)))}
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that its volumes take."""
+        return sum(getattr(self, name).nbytes for name in self.VOLUMES)
+
+    def to(self, device: Union[str, torch.device]) -> Case:
+        """The same with its volumes in a device's memory."""
+        moved = copy.copy(self)
+        for name in self.VOLUMES:
+            setattr(moved, name, getattr(self, name).to(device))
+        return moved
 
 
 def write_case(
@@ -69,8 +92,6 @@ def write_case(
         nodes: [k, j, i], not 0 in a lymph node.
         preprocessing: The network's.
     """
-    import torch
-
     size, pixel_mm = working_grid(t2, preprocessing.pixel_mm)
     t2_fine = to_working_grid(t2.array, size)
     dwis, knowns = [], []

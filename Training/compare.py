@@ -24,6 +24,7 @@ from .evaluate import evaluate_images, line_of, registered_phantom
 from .export import calibrated
 from .prepare import cases_of
 from .train import run_training
+from .warm_start import read_checkpoint
 
 BANDS = ("<5", "5-10", ">=10")
 TIMED_RUNS = 5
@@ -115,8 +116,9 @@ def _scores(config: Config, test: HeldOut, out: Path, name: str) -> dict[str, An
     if file.exists():
         return json.loads(file.read_text(encoding="utf-8"))
     last = folder / "last.ckpt"
-    trained = run_training(config, folder, last if last.exists() else None)
-    ready = calibrated(trained)
+    if not (last.exists() and read_checkpoint(last)["global_step"] >= config.schedule.steps):
+        run_training(config, folder, last if last.exists() else None)
+    ready = calibrated(last)
     model = Model(ready.network, config.preprocessing, ready.stride, ready.temperature, ready.offset, name)
     device = inference.pick_device()
     results = []

@@ -57,6 +57,7 @@ class Schedule:
     ema_decay: float = 0.998
     light_share: float = 0.2
     precision: str = "auto"
+    compile: bool = False
     workers: int = 0
 
 

@@ -1,4 +1,4 @@
-"""Crops for training: which slice of which case, and where."""
+"""Crops for training: which slice of which case, and where; cut where the case lies, on disk or on a GPU."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class Crops(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         chance = np.random.default_rng((self._seed, self._epoch, index))
         case = self._cases[chance.integers(len(self._cases))]
-        on_node = chance.random() < self._node_share and len(case.node_slices) > 0
-        slice_k = int(chance.choice(case.node_slices) if on_node else chance.integers(len(case.t2)))
-        centers = np.argwhere(case.nodes[slice_k]) if on_node else np.array([case.t2.shape[1:]]) / 2
+        on_node = chance.random() < self._node_share and len(case.node_pixels) > 0
+        slice_k = int(chance.choice(list(case.node_pixels)) if on_node else chance.integers(len(case.t2)))
+        centers = case.node_pixels[slice_k] if on_node else np.array([case.t2.shape[1:]]) / 2
         center = centers[chance.integers(len(centers))] if on_node else centers[0]
         # Anywhere that keeps the node in the crop; without a node, anywhere.
         reach = self._crop // 2 - 8 if on_node else max(case.t2.shape[1:]) // 2
@@ -61,17 +61,18 @@ class Crops(Dataset):
         return self._cut(case, int(chance.integers(len(case.dwi))), slice_k, corner)
 
     def _cut(self, case: Case, variant: int, slice_k: int, corner: list[int]) -> tuple[Tensor, Tensor]:
-        # fuse() works on volumes: hand it the slice and its neighbors, the stack's ends repeated.
-        reach = self._preprocessing.neighbors
-        slices = np.clip(np.arange(slice_k - reach, slice_k + reach + 1), 0, len(case.t2) - 1)
+        # fuse() works on volumes: hand it the slice and its neighbors.
+        reach, count = self._preprocessing.neighbors, len(case.t2)
+        first, last = max(0, slice_k - reach), min(slice_k + reach + 1, count)
         rows = slice(corner[0], corner[0] + self._crop)
         columns = slice(corner[1], corner[1] + self._crop)
         t2, dwi, known = (
-            torch.from_numpy(np.array(volume[slices, rows, columns], dtype=np.float32))
+            volume[first:last, rows, columns].float()
             for volume in (case.t2, case.dwi[variant], case.known[variant])
         )
-        nodes = torch.from_numpy(np.array(case.nodes[slice_k, rows, columns], dtype=np.float32))
-        inputs = fuse(t2, dwi, known, self._preprocessing)[reach]
+        nodes = case.nodes[slice_k, rows, columns].float()
+        wanted = slice(slice_k - first, slice_k - first + 1)
+        inputs = fuse(t2, dwi, known, self._preprocessing, wanted)[0]
         missing = (self._crop - inputs.shape[2], self._crop - inputs.shape[1])
         if any(missing):
             pad = (0, missing[0], 0, missing[1])

@@ -133,12 +133,11 @@ def held_out_logits(network: nn.Module, cases: list[Case], config: Config) -> tu
     stride = 2 ** (config.network.depth - 1)
     with torch.inference_mode():
         for case in cases:
-            volumes = (case.t2, case.dwi[0], case.known[0])
-            t2, dwi, known = (torch.from_numpy(np.array(one, dtype=np.float32)) for one in volumes)
+            t2, dwi, known = (one.float() for one in (case.t2, case.dwi[0], case.known[0]))
             height, width = (n - n % stride for n in t2.shape[1:])
             inputs = fuse(t2, dwi, known, config.preprocessing)[:, :, :height, :width]
             logits.append(forward(inputs, network, "cpu").flatten())
-            nodes.append(torch.from_numpy(np.array(case.nodes[:, :height, :width])).flatten().float())
+            nodes.append(case.nodes[:, :height, :width].flatten().float())
     return torch.cat(logits), torch.cat(nodes)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Optional
 
 import lightning
@@ -13,40 +15,74 @@ from torch.utils.data import DataLoader
 
 from .architectures import build_network
 from .augment import augmented
-from .cases import Case
+from .cases import Case, split_by_patient
 from .config import Config, config_of
 from .crops import Crops
+from .prepare import cases_of
+
+READERS = 4
+"""Cases that are read from disk at a time."""
+RESIDENT_SHARE = 0.65
+"""Of a GPU's memory, for cases; the rest is for the network."""
 
 
 class CropData(lightning.LightningDataModule):
     """Crops of training and validation cases.
 
+    Cases that were prepared since take part from the next epoch on: `prepare` may run beside a training. On a
+    GPU that has room for all of them, cases lie in its memory and crops are cut there.
+
     Args:
         config: The run.
-        training: Cases to learn from.
-        validation: Cases of other patients.
+
+    Raises:
+        InputError: there is no prepared case.
     """
 
-    def __init__(self, config: Config, training: list[Case], validation: list[Case]) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        self._config, self._training, self._validation = config, training, validation
+        self._config = config
+        self._there: dict[Path, Case] = {}
+
+    def cases(self) -> tuple[list[Case], list[Case]]:
+        """Those to learn from and those of other patients, as far as they are prepared now."""
+        data = self._config.data
+        return split_by_patient(cases_of(self._config), data.validation_share, self._config.seed)
 
     def _loader(self, cases: list[Case], steps: int, seed: int, epoch: int) -> DataLoader:
         config = self._config
-        batch = config.schedule.batch
+        batch, workers = config.schedule.batch, config.schedule.workers
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        if device.type == "cuda" and fits(cases, device):
+            cases, workers = self._moved(cases, device), 0
         crops = Crops(
             cases, config.preprocessing, config.data.crop, config.data.node_share, steps * batch, seed, epoch
         )
-        return DataLoader(crops, batch_size=batch, num_workers=config.schedule.workers)
+        return DataLoader(crops, batch_size=batch, num_workers=workers)
+
+    def _moved(self, cases: list[Case], device: torch.device) -> list[Case]:
+        """The cases in a device's memory; those of an earlier epoch are there already."""
+        new = [one for one in cases if one.folder not in self._there]
+        with ThreadPoolExecutor(READERS) as readers:
+            self._there.update(zip((one.folder for one in new), readers.map(lambda one: one.to(device), new)))
+        return [self._there[one.folder] for one in cases]
 
     def train_dataloader(self) -> DataLoader:
         """New crops for the current epoch."""
+        training, _ = self.cases()
+        if self.trainer:
+            self.trainer.lightning_module.hparams["training_cases"] = len(training)
         epoch = self.trainer.current_epoch if self.trainer else 0
-        return self._loader(self._training, self._config.schedule.steps_per_epoch, self._config.seed, epoch)
+        return self._loader(training, self._config.schedule.steps_per_epoch, self._config.seed, epoch)
 
     def val_dataloader(self) -> DataLoader:
-        """The same crops each time."""
-        return self._loader(self._validation, 12, self._config.seed + 1, 0)
+        """The same crops each time, as long as no case is added."""
+        return self._loader(self.cases()[1], 12, self._config.seed + 1, 0)
+
+
+def fits(cases: list[Case], device: torch.device) -> bool:
+    """Whether a GPU holds all cases and has room to train beside them."""
+    return sum(one.size_bytes for one in cases) < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[1]
 
 
 class Learner(lightning.LightningModule):
@@ -54,7 +90,7 @@ class Learner(lightning.LightningModule):
 
     Args:
         config: The run, as plain values, so that a checkpoint holds it.
-        training_cases: How many cases it learns from, for the model's card.
+        training_cases: How many cases it learns from, for the model's card; `CropData` keeps it up to date.
     """
 
     def __init__(self, config: dict[str, Any], training_cases: Optional[int] = None) -> None:
@@ -64,6 +100,11 @@ class Learner(lightning.LightningModule):
         self.network = build_network(self.config.network, self.config.preprocessing.channels)
         # Dice over the whole batch: most crops hold few nodes or none, and a Dice of each would be noise.
         self.loss = DiceCELoss(sigmoid=True, batch=True)
+
+    def on_fit_start(self) -> None:
+        """Let the network be compiled where that was asked for."""
+        if self.config.schedule.compile:
+            self.network.compile()
 
     def strength(self) -> float:
         """How strongly to augment now: in full, and lightly at the end."""
@@ -108,7 +149,10 @@ class Learner(lightning.LightningModule):
         """AdamW; the learning rate rises, then falls as a cosine."""
         schedule = self.config.schedule
         optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+            self.network.parameters(),
+            lr=schedule.learning_rate,
+            weight_decay=schedule.weight_decay,
+            fused=self.device.type == "cuda",
         )
 
         def factor(step: int) -> float:

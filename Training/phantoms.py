@@ -18,7 +18,7 @@ HIGH_B_S_MM2 = 400.0
 RESIDUAL_MM = 3.0
 """Largest displacement left by a registration that worked."""
 SHARES = {"undone": 0.75, "partly": 0.15, "as acquired": 0.10}
-VARIANTS = 3
+VARIANTS = 2
 
 
 def prepare_phantom(seed: int, config: Config, folder: Path) -> None:

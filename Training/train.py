@@ -9,10 +9,8 @@ import lightning
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
-from .cases import split_by_patient
 from .config import Config
 from .learning import CropData, Learner, precision_of
-from .prepare import cases_of
 from .warm_start import start_weights
 
 
@@ -29,11 +27,10 @@ def run_training(config: Config, out: Path, resume: Optional[Path] = None, start
         The last checkpoint; its weights are the moving average.
     """
     lightning.seed_everything(config.seed, workers=True)
-    training, validation = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
-    learner = Learner(config.as_dict(), len(training))
-    crops = CropData(config, training, validation)
+    crops = CropData(config)
+    learner = Learner(config.as_dict(), len(crops.cases()[0]))
     if start_from:
-        start_weights(learner, start_from, next(iter(crops.train_dataloader()))[0])
+        start_weights(learner, start_from, lambda: next(iter(crops.train_dataloader()))[0])
     schedule = config.schedule
     checkpoints = ModelCheckpoint(
         dirpath=out, filename="{step}", save_last=True, every_n_epochs=1, save_on_train_epoch_end=True

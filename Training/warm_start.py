@@ -6,6 +6,7 @@ mean and deviation from the batch again; they are set so that on a given batch t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,20 +17,20 @@ from torch import Tensor, nn
 from .learning import Learner
 
 
-def start_weights(learner: Learner, source: str, batch: Tensor) -> None:
+def start_weights(learner: Learner, source: str, batch: Callable[[], Tensor]) -> None:
     """Give a learner the weights of a trained network.
 
     Args:
         learner: Whose network gets them.
         source: The name of a bundled model, or a checkpoint.
-        batch: Inputs [N, channels, H, W] as this training shows them; needed for a model alone.
+        batch: Gives inputs [N, channels, H, W] as this training shows them; asked for a model alone.
 
     Raises:
         InputError: it is missing or damaged, or the weights of another network.
     """
     try:
         if source in {one.name for one in listed_models()}:
-            unfold(load_model(source), learner.network, batch)
+            unfold(load_model(source), learner.network, batch())
         else:
             learner.load_state_dict(read_checkpoint(Path(source))["state_dict"])
     except (RuntimeError, KeyError):

@@ -16,7 +16,9 @@ from Training.augment import augmented
 from Training.cases import AlignedDwi, Case, split_by_patient, write_case
 from Training.config import FIRST_BENCHMARK_SEED, config_of, read_config
 from Training.crops import Crops
+from Training.learning import CropData
 from Training.phantoms import resampled, residual_lps_mm
+from Training.prepare import cache_folder
 
 GEOMETRY = Geometry((100, 90, 6), (3.0, -8.0, 4.0), (0.8, 0.8, 4.0))
 
@@ -67,6 +69,32 @@ def test_a_crop_larger_than_the_slice_is_filled(tmp_path: Path) -> None:
     assert inputs.shape == (7, 128, 128)
     assert nodes.shape == (1, 128, 128)
     assert int(nodes.sum()) == 144
+
+
+def test_a_crop_at_the_end_of_the_stack_repeats_its_last_slice(tmp_path: Path) -> None:
+    case = write_small(tmp_path / "a", "a")
+    crops = Crops([case], Preprocessing(neighbors=2), 112, 0.0, 60, seed=0, epoch=0)
+    ends = [inputs for inputs, _ in (crops[n] for n in range(60)) if torch.equal(inputs[2], inputs[4])]
+    assert ends
+    for inputs in ends:
+        assert torch.equal(inputs[2], inputs[3])  # T2 of the slice, and of the two after it
+        assert torch.equal(inputs[7], inputs[9])  # the same of the DWI
+        assert not torch.equal(inputs[2], inputs[1])
+
+
+def test_cases_prepared_meanwhile_take_part_in_the_next_epoch(tmp_path: Path) -> None:
+    values = {"data": {"source": "own", "cache": str(tmp_path), "crop": 64}, "schedule": {"batch": 2}}
+    crops = CropData(config_of(values))
+    cache = cache_folder(config_of(values))
+    for name in ("a", "b"):
+        write_small(cache / name, name)
+    assert sum(map(len, crops.cases())) == 2
+    write_small(cache / "c", "c")
+    training, validation = crops.cases()
+    assert {one.patient for one in training + validation} == {"a", "b", "c"}
+    inputs, nodes = next(iter(crops.train_dataloader()))
+    assert inputs.shape == (2, 7, 64, 64)
+    assert nodes.shape == (2, 1, 64, 64)
 
 
 def test_augmentation_moves_picture_and_truth_together(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def batch() -> torch.Tensor:
 
 def test_a_bundled_model_answers_in_training_as_it_did() -> None:
     model, learner, inputs = load_model(), learner_of(), batch()
-    start_weights(learner, model.name, inputs)
+    start_weights(learner, model.name, lambda: inputs)
     with torch.no_grad():
         wanted, trained = model.network(inputs), learner.network.train()(inputs)
     assert wanted.abs().max() > 1.0
@@ -35,9 +35,9 @@ def test_a_bundled_model_answers_in_training_as_it_did() -> None:
 
 def test_another_width_is_one_line() -> None:
     with pytest.raises(InputError, match="width"):
-        start_weights(learner_of(width=8), load_model().name, batch())
+        start_weights(learner_of(width=8), load_model().name, batch)
 
 
 def test_a_missing_checkpoint_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing or damaged"):
-        start_weights(learner_of(), str(tmp_path / "none.ckpt"), batch())
+        start_weights(learner_of(), str(tmp_path / "none.ckpt"), batch)

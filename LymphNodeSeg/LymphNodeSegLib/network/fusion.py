@@ -166,8 +166,8 @@ def fuse(
         weight = preprocessing.dwi_weight * (known > 0.5)
         return ((1.0 - weight) * t2 + weight * dwi)[:, None]
     count, reach = stop - start, preprocessing.neighbors
-    channels = torch.empty(count, preprocessing.channels, *t2.shape[1:])
-    around = torch.arange(start - reach, stop + reach).clamp(0, len(t2) - 1)
+    channels = torch.empty(count, preprocessing.channels, *t2.shape[1:], device=t2.device)
+    around = torch.arange(start - reach, stop + reach, device=t2.device).clamp(0, len(t2) - 1)
     place = 0
     for volume, width in ((t2, preprocessing.t2_channels), (dwi, preprocessing.dwi_channels)):
         shown = volume[around] if width else volume
