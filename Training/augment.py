@@ -31,7 +31,7 @@ def augmented(
         return _intensities(inputs, share, chance), nodes
     count, parts = preprocessing.t2_channels, []
     if count:
-        parts.append(_intensities(inputs[:, :count], share, chance, inverted_share=0.05))
+        parts.append(_intensities(inputs[:, :count], share, chance, odd_share=0.25))
     if preprocessing.dwi_channels:
         known = inputs[:, -1:]
         if count:
@@ -83,8 +83,24 @@ def _moved(
     return torch.cat(moved, 1), nodes
 
 
-def _intensities(images: Tensor, share: float, chance: Generator, inverted_share: float = 0.0) -> Tensor:
-    """Gamma, scale, offset, a bright or dark corner, blur and noise; for a few, the contrast upside down."""
+def _recolored(images: Tensor, odd_share: float, chance: Generator) -> Tensor:
+    """Some samples with a contrast that no sequence gives: their signal goes through a random curve.
+
+    After SynthSeg (Billot B et al., Med Image Anal 2023): who has seen every contrast is surprised by none.
+    """
+    count, knots = len(images), 8
+    curve = torch.rand(count, knots, device=images.device, generator=chance) * 5.0 - 2.0
+    # Nearly all normalized signal lies between -2 and 3.
+    place = ((images.flatten(1) + 2.0) / 5.0).clamp(0.0, 1.0) * (knots - 1)
+    left = place.long().clamp(max=knots - 2)
+    before, after = curve.gather(1, left), curve.gather(1, left + 1)
+    odd = (before + (place - left) * (after - before)).view_as(images)
+    chosen = (_uniform(images, chance, 0, 1) < odd_share).float()
+    return images + chosen * _uniform(images, chance, 0.3, 1.0) * (odd - images)
+
+
+def _intensities(images: Tensor, share: float, chance: Generator, odd_share: float = 0.0) -> Tensor:
+    """Gamma, scale, offset, a bright or dark corner, blur and noise; a share gets contrasts of no scanner."""
     count, _, height, width = images.shape
     low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
     span = (high - low).clamp(min=1e-3)
@@ -100,7 +116,8 @@ def _intensities(images: Tensor, share: float, chance: Generator, inverted_share
     result = result + blur * (blurred - result)
     noise = torch.randn(images.shape, device=images.device, generator=chance)
     result = result + noise * (_uniform(images, chance, -0.15, 0.25) * share).clamp(min=0)
-    if inverted_share:
-        upside_down = (_uniform(images, chance, 0, 1) < inverted_share * share).float()
+    if odd_share:
+        upside_down = (_uniform(images, chance, 0, 1) < 0.05 * share).float()
         result = result * (1 - 2 * upside_down)
+        result = _recolored(result, odd_share * share, chance)
     return result.clamp(LOWEST, HIGHEST)
