@@ -73,11 +73,14 @@ def evaluate(
     registration: Annotated[str, typer.Option(help="deformable, rigid or none.")] = "deformable",
     out: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes that work at the same time, on the CPU.")] = 1,
+    keep: Annotated[
+        Optional[Path], typer.Option(help="Folder that keeps the registered phantoms, for other models.")
+    ] = None,
 ) -> None:
     """Run the whole road on phantoms that were never trained on and compare with their truth."""
     from .evaluate import evaluate_phantoms
 
-    evaluate_phantoms(model, range(first_seed, first_seed + cases), difficulty, registration, out, jobs)
+    evaluate_phantoms(model, range(first_seed, first_seed + cases), difficulty, registration, out, jobs, keep)
 
 
 @app.command()

@@ -17,10 +17,9 @@ from LymphNodeSegLib.images.image import Image
 from LymphNodeSegLib.network import inference
 from LymphNodeSegLib.network.model_file import Model
 from LymphNodeSegLib.nodes.evaluation import pool
-from LymphNodeSegLib.phantom import make_phantom
 
 from .config import Config
-from .evaluate import evaluate_images, line_of, registered_phantom
+from .evaluate import evaluate_images, line_of, held_out_case
 from .export import calibrated
 from .prepare import cases_of
 from .train import run_training
@@ -123,7 +122,7 @@ def _scores(config: Config, test: HeldOut, out: Path, name: str) -> dict[str, An
     device = inference.pick_device()
     results = []
     for seed in range(test.first_seed, test.first_seed + test.cases):
-        images = _test_case(seed, test.difficulty, out / "test")
+        images = held_out_case(seed, test.difficulty, "deformable", out / "test")
         results.append(evaluate_images(*images, model, device))
     figures = {
         **pool(results),
@@ -134,23 +133,6 @@ def _scores(config: Config, test: HeldOut, out: Path, name: str) -> dict[str, An
     print(f"{name}: {line_of(figures)}", flush=True)
     file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return figures
-
-
-def _test_case(seed: int, difficulty: str, folder: Path) -> tuple[Image, Image, np.ndarray, Image]:
-    """A registered phantom; it is made once and kept, for registration takes longer than a network."""
-    import SimpleITK as sitk
-
-    place = folder / f"{difficulty}-{seed}"
-    if not place.exists():
-        t2, dwi, known, truth = registered_phantom(make_phantom(seed, difficulty), "deformable")
-        partial = place.with_suffix(".partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        known_image = truth.with_array(known.astype(np.uint8))
-        for name, image in (("t2", t2), ("dwi", dwi), ("known", known_image), ("truth", truth)):
-            sitk.WriteImage(image.to_sitk(), str(partial / f"{name}.nrrd"))
-        partial.rename(place)
-    read = {one.stem: Image.from_sitk(sitk.ReadImage(str(one))) for one in place.glob("*.nrrd")}
-    return read["t2"], read["dwi"], read["known"].array > 0, read["truth"]
 
 
 def _cpu_ms_per_slice(model: Model, t2: Image, dwi: Image, known: np.ndarray) -> float:

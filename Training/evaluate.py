@@ -28,6 +28,7 @@ def evaluate_phantoms(
     registration: str,
     out: Optional[Path] = None,
     jobs: int = 1,
+    keep: Optional[Path] = None,
 ) -> dict[str, Any]:
     """Figures pooled over phantoms; prints a line for each case and one for all.
 
@@ -38,9 +39,15 @@ def evaluate_phantoms(
         registration: As `register` takes it.
         out: JSON file for the pooled figures.
         jobs: Processes at a time; more than one leaves the graphics card alone.
+        keep: See `held_out_case`.
     """
     one_case = partial(
-        _evaluate_phantom, model_name=model_name, difficulty=difficulty, registration=registration, jobs=jobs
+        _evaluate_phantom,
+        model_name=model_name,
+        difficulty=difficulty,
+        registration=registration,
+        jobs=jobs,
+        keep=keep,
     )
     results = []
     with get_context("spawn").Pool(jobs) if jobs > 1 else _InThisProcess() as workers:
@@ -67,15 +74,42 @@ class _InThisProcess:
 
 
 def _evaluate_phantom(
-    seed: int, model_name: str, difficulty: str, registration: str, jobs: int
+    seed: int, model_name: str, difficulty: str, registration: str, jobs: int, keep: Optional[Path]
 ) -> dict[str, Any]:
     import torch
 
     if jobs > 1:
         torch.set_num_threads(1)
     model = load_model(model_name, trust_unlisted=True)
-    images = registered_phantom(make_phantom(seed, difficulty), registration)
+    images = held_out_case(seed, difficulty, registration, keep)
     return evaluate_images(*images, model, "cpu" if jobs > 1 else pick_device())
+
+
+def held_out_case(
+    seed: int, difficulty: str, registration: str, keep: Optional[Path] = None
+) -> tuple[Image, Image, np.ndarray, Image]:
+    """A phantom as `registered_phantom` gives it.
+
+    Args:
+        seed, difficulty: The phantom's.
+        registration: As `register` takes it.
+        keep: A folder to take it from and to leave it in: it takes longer to make than to segment.
+    """
+    import SimpleITK as sitk
+
+    if not keep:
+        return registered_phantom(make_phantom(seed, difficulty), registration)
+    place = keep / f"{difficulty}-{seed}-{registration}"
+    if not place.exists():
+        t2, dwi, known, truth = registered_phantom(make_phantom(seed, difficulty), registration)
+        partial = place.with_suffix(".partial")
+        partial.mkdir(parents=True, exist_ok=True)
+        known_image = truth.with_array(known.astype(np.uint8))
+        for name, image in (("t2", t2), ("dwi", dwi), ("known", known_image), ("truth", truth)):
+            sitk.WriteImage(image.to_sitk(), str(partial / f"{name}.nrrd"))
+        partial.rename(place)
+    read = {one.stem: Image.from_sitk(sitk.ReadImage(str(one))) for one in place.glob("*.nrrd")}
+    return read["t2"], read["dwi"], read["known"].array > 0, read["truth"]
 
 
 def registered_phantom(phantom: Phantom, registration: str) -> tuple[Image, Image, np.ndarray, Image]:
