@@ -19,7 +19,7 @@ from LymphNodeSegLib.network.model_file import Model
 from LymphNodeSegLib.nodes.evaluation import pool
 
 from .config import Config
-from .evaluate import evaluate_images, line_of, held_out_case
+from .evaluate import evaluate_images, held_out_case, line_of
 from .export import calibrated
 from .prepare import cases_of
 from .train import run_training

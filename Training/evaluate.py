@@ -91,7 +91,8 @@ def held_out_case(
     """A phantom as `registered_phantom` gives it.
 
     Args:
-        seed, difficulty: The phantom's.
+        seed: The phantom's.
+        difficulty: The same.
         registration: As `register` takes it.
         keep: A folder to take it from and to leave it in: it takes longer to make than to segment.
     """
