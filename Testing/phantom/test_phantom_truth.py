@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry
-from LymphNodeSegLib.phantom.render import Layer, Sampling, paint
+from LymphNodeSegLib.phantom.curves import random_rotation, rotation_from_degrees
+from LymphNodeSegLib.phantom.layers import Layer
+from LymphNodeSegLib.phantom.render import paint
+from LymphNodeSegLib.phantom.sampling import Sampling
 from LymphNodeSegLib.phantom.scanner import compression_on, displacement_on
-from LymphNodeSegLib.phantom.shapes import Ellipsoid, random_rotation, rotation_from_degrees
+from LymphNodeSegLib.phantom.shapes import Ellipsoid
 from LymphNodeSegLib.phantom.tissues import Signal
 from LymphNodeSegLib.phantom.truth import Draft, label_nodes, recist_axes
 from LymphNodeSegLib.phantom.warp import BodyWarp, EpiWarp

@@ -6,23 +6,16 @@ is such a body, scaled, turned and warped (see `warp.BodyWarp`). Sizes are those
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .render import Layer, Texture
-from .shapes import (
-    Ellipsoid,
-    Shape,
-    Trunk,
-    Tube,
-    parts_of,
-    random_rotation,
-    rotation_from_degrees,
-    smooth_path,
-)
+from .curves import random_rotation, rotation_from_degrees, smooth_path
+from .layers import Layer, Texture
+from .shapes import Ellipsoid, Shape, Trunk, Tube, parts_of
 from .tissues import Palette, Signal
 
 SIDES = (("right", -1.0), ("left", 1.0))
@@ -120,7 +113,7 @@ class Body:
         return smooth_path(self.jitter(points, jitter_mm), step_mm)
 
     def add_vessel(
-        self, path: np.ndarray, signal: Signal, wall_mm: float, flatten: ArrayLike = (1.0, 1.0, 1.0)
+        self, path: np.ndarray, signal: Signal, wall_mm: float, flatten: Iterable[float] = (1.0, 1.0, 1.0)
     ) -> None:
         """A vessel: dark wall, then its lumen on top of every wall."""
         tube = Tube(path, flatten)

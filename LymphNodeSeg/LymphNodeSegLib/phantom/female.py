@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .anatomy import SIDES, Body
-from .render import Texture
-from .shapes import Capsule, Ellipsoid, Tube, Union, random_rotation, smooth_path
+from .curves import random_rotation, smooth_path
+from .layers import Texture
+from .shapes import Capsule, Ellipsoid, Tube, Union
 
 
 def add_female_organs(body: Body, bladder: np.ndarray) -> None:

@@ -44,8 +44,8 @@ def upsample(lattice: np.ndarray, stride: int, height: int, width: int) -> np.nd
 
 
 def lattice_count(count: int, stride: int) -> int:
-    """Number of lattice points, `stride` samples apart, that cover `count` samples."""
-    return max(int(np.ceil((count - 1) / stride)), 1) + 1
+    """Number of lattice points, `stride` samples apart from the first sample to beyond the last."""
+    return -(-count // stride) + 1
 
 
 def smooth_noise(

@@ -6,19 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .anatomy import SIDES, Body, mirrored
-from .render import Texture
-from .shapes import (
-    Capsule,
-    Cut,
-    Ellipsoid,
-    HalfSpace,
-    Shape,
-    Tube,
-    Union,
-    random_rotation,
-    rotation_from_degrees,
-    smooth_path,
-)
+from .curves import random_rotation, rotation_from_degrees, smooth_path
+from .layers import Texture
+from .shapes import Capsule, Cut, Ellipsoid, HalfSpace, Shape, Tube, Union
 
 
 def add_frame(body: Body) -> None:

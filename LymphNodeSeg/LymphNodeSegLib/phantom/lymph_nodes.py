@@ -8,8 +8,9 @@ import numpy as np
 
 from ..images.image import Geometry
 from .anatomy import Body, Vessel
-from .render import Layer, Texture
-from .shapes import Ellipsoid, random_rotation
+from .curves import random_rotation
+from .layers import Layer, Texture
+from .shapes import Ellipsoid
 from .tissues import Signal
 from .truth import Draft, unit_sphere
 from .warp import BodyWarp

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .anatomy import SIDES, Body, mirrored
-from .render import Texture
-from .shapes import Capsule, Ellipsoid, Tube, random_rotation, rotation_from_degrees, smooth_path
+from .curves import random_rotation, rotation_from_degrees, smooth_path
+from .layers import Texture
+from .shapes import Capsule, Ellipsoid, Tube
 
 
 def add_male_organs(body: Body) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.image import Geometry
-from .shapes import rotation_from_degrees
+from .curves import rotation_from_degrees
 from .tissues import Protocol
 
 B_VALUES = (

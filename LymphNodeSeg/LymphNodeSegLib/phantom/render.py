@@ -1,169 +1,26 @@
-"""Paints layers of shapes onto a voxel grid, slice by slice, with partial volume."""
+"""Paints layers of shapes onto a voxel grid, with partial volume.
+
+Layers are painted from the top down, cell by cell, so that nothing is worked out of what later layers cover;
+and of each layer only the cells that hold an edge of it are measured pixel by pixel.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Callable, Optional
 
 import numpy as np
 
-from ..images.image import Geometry
-from .fields import TILE_SAMPLES, TILE_SIZE, lattice_count, tile_at, upsample
-from .shapes import Shape, hull_of, parts_of
+from .cells import PIXELS, PLANE_OFFSET, STRETCH, CellGrid
+from .fields import TILE_SAMPLES, TILE_SIZE, tile_at
+from .layers import Layer
+from .nearby import CHUNK_CELLS, Nearby
+from .sampling import Sampling
 from .tissues import Signal
 
-LATTICE_STRIDE = 6
-# Gauss-Legendre nodes: the mean over a slice from two planes, in slice distances from its center.
-SLICE_PLANES = (-0.289, 0.289)
 ROUGH_SCALE_MM = 7.0
-
-PointMap = Callable[[np.ndarray], np.ndarray]
-Window = tuple[slice, slice]
-
-
-@dataclass(frozen=True)
-class Texture:
-    """Noise that multiplies a layer's signal.
-
-    Attributes:
-        amount: Standard deviation relative to the signal.
-        scale_mm: Size of a grain along each axis of `rotation`.
-        rotation: 3x3, columns are the axes of the grain.
-        streak_amount: By how much the signal changes, relatively, in thin streaks where the noise
-            crosses zero.
-        streak_width: Width of the streaks in standard deviations of the noise.
-        patchy: The streaks come and go from place to place.
-    """
-
-    amount: float
-    scale_mm: tuple[float, float, float]
-    rotation: np.ndarray = field(default_factory=lambda: np.eye(3))
-    streak_amount: float = 0.0
-    streak_width: float = 0.1
-    patchy: bool = False
-
-    def factor(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """What the signal is multiplied with at the points (mm)."""
-        scaled = (self.rotation / (np.asarray(self.scale_mm) / TILE_SAMPLES)).tolist()
-        u = [x * scaled[0][n] + y * scaled[1][n] + z * scaled[2][n] for n in range(3)]
-        noise = tile_at(*u)
-        factor = 1.0 + self.amount * noise
-        if self.streak_amount:
-            streak = np.exp(noise * noise * (-1.0 / self.streak_width**2))
-            if self.patchy:
-                streak *= np.clip(0.3 + 0.5 * tile_at(*(0.37 * v for v in u)), 0.0, 1.0)
-            factor += self.streak_amount * streak
-        return np.maximum(factor, 0.0, out=factor)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A shape filled with a tissue; later layers cover earlier ones.
-
-    Layers that share one shape object cost little more than one.
-
-    Attributes:
-        shape: Where.
-        signal: Of what brightness.
-        grow_mm: The shape is blown up by this much (negative: shrunk).
-        shell_mm: Above 0 only a sheet of this thickness on the (blown up) surface is filled.
-        soft_mm: Width of the transition at the edge, beside that of a pixel.
-        rough_mm: Amplitude of the edge's irregularity.
-        texture: Noise inside.
-        opacity: Below 1 what lies beneath shines through.
-        in_patient: The shape is given in true patient coordinates, not in those of the unwarped anatomy.
-    """
-
-    shape: Shape
-    signal: Signal
-    grow_mm: float = 0.0
-    shell_mm: float = 0.0
-    soft_mm: float = 0.0
-    rough_mm: float = 0.0
-    texture: Optional[Texture] = None
-    opacity: float = 1.0
-    in_patient: bool = False
-
-    @property
-    def reach_mm(self) -> float:
-        """How far the layer reaches beyond its shape."""
-        return max(self.grow_mm + self.shell_mm / 2.0 + self.soft_mm / 2.0 + 2.0 * self.rough_mm, 0.0)
-
-
-class Sampling:
-    """The points at which a grid looks at the anatomy.
-
-    A voxel of the T2 sees the patient where it lies; one of the distorted DWI sees another place.
-
-    Args:
-        geometry: The voxel grid.
-        to_patient: LPS points of the grid (n, 3) to the true place in the patient; None where it is the same.
-        to_anatomy: True places in the patient to the coordinates in which the anatomy is described.
-    """
-
-    def __init__(self, geometry: Geometry, to_patient: Optional[PointMap], to_anatomy: PointMap) -> None:
-        self.geometry = geometry
-        width, height, depth = geometry.size_ijk
-        i = LATTICE_STRIDE * np.arange(lattice_count(width, LATTICE_STRIDE))
-        j = LATTICE_STRIDE * np.arange(lattice_count(height, LATTICE_STRIDE))
-        self._grid = np.stack(np.meshgrid(np.arange(depth), j, i, indexing="ij")[::-1], axis=-1)
-        points = geometry.lps_from_ijk(self._grid).reshape(-1, 3)
-        patient = points if to_patient is None else to_patient(points)
-        self._patient = patient.reshape(self._grid.shape).astype(np.float32)
-        self._anatomy = to_anatomy(patient).reshape(self._grid.shape).astype(np.float32)
-        # The linear part of the way from the anatomy back to the grid, for boxes.
-        spread = self._anatomy.reshape(-1, 3) - self._anatomy.reshape(-1, 3).mean(axis=0)
-        self._turn = np.linalg.lstsq(spread.astype(float), points - points.mean(axis=0), rcond=None)[0].T
-
-    def slice_points(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Patient and anatomy coordinates of the centers in slice k, each float32 (3, rows, columns)."""
-        width, height, _ = self.geometry.size_ijk
-        patient, anatomy = (
-            upsample(np.moveaxis(field[k], -1, 0), LATTICE_STRIDE, height, width)
-            for field in (self._patient, self._anatomy)
-        )
-        return patient, anatomy
-
-    def plane_points(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The same on the planes that make a slice's mean, each float32 (3, planes, rows, columns)."""
-        normal = (self.geometry.normal_lps * self.geometry.spacing_mm[2]).astype(np.float32)
-        shift = normal[:, None, None, None] * np.array(SLICE_PLANES, dtype=np.float32)[:, None, None]
-        patient, anatomy = self.slice_points(k)
-        return patient[:, None] + shift, anatomy[:, None] + shift
-
-    def boxes(self, shapes: Sequence[Shape], margins_mm: np.ndarray, in_patient: np.ndarray) -> np.ndarray:
-        """Where each shape may be seen: first and last index + 1 along i, j, k, shape (shapes, 2, 3).
-
-        The corners of a shape's box are carried to the grid by the nearest known points of it.
-        """
-        from scipy.spatial import cKDTree
-
-        thin = (slice(None), slice(None, None, 3), slice(None, None, 3))
-        inverse = np.linalg.inv(self.geometry.ijk_to_lps[:3, :3])
-        per_mm = np.linalg.norm(inverse, axis=1)
-        grid = self._grid[thin].reshape(-1, 3)
-        hulls, radii = zip(*(hull_of(shape) for shape in shapes))
-        corners_mm, extents = np.array(hulls), np.ptp(hulls, axis=1).max(axis=1)
-        # The warp stretches a shape by a few percent.
-        margins_mm = margins_mm + 1.12 * np.array(radii) + 0.07 * extents + 0.5
-        out = np.zeros((len(shapes), 2, 3), dtype=int)
-        for flag, known, matrix in (
-            (False, self._anatomy, inverse @ self._turn),
-            (True, self._patient, inverse),
-        ):
-            chosen = np.flatnonzero(in_patient == flag)
-            if not len(chosen):
-                continue
-            places = known[thin].reshape(-1, 3).astype(float)
-            corners = corners_mm[chosen]
-            nearest = cKDTree(places).query(corners)[1]
-            ijk = grid[nearest] + (corners - places[nearest]) @ matrix.T
-            slack = margins_mm[chosen, None] * per_mm
-            out[chosen, 0] = np.floor(ijk.min(axis=1) - slack)
-            out[chosen, 1] = np.ceil(ijk.max(axis=1) + slack) + 1
-        return np.clip(out, 0, np.array(self.geometry.size_ijk))
+ROUGH_LIMIT = 4.0  # standard deviations that the noise at an edge hardly ever exceeds
+ONES = np.ones(PIXELS, dtype=np.float32)
 
 
 def paint(
@@ -173,7 +30,7 @@ def paint(
 
     Args:
         sampling: Grid and points.
-        layers: From the outside in.
+        layers: From the outside in; later ones cover earlier ones.
         channels: The values of a signal to paint, shape (c,).
         rough_seed: For the roughness of edges.
 
@@ -184,7 +41,15 @@ def paint(
 
 
 class _Painter:
-    """The state of one `paint`: boxes of all shapes, and the slice that is being painted."""
+    """The state of one `paint`.
+
+    Attributes:
+        left: The share of each pixel that the layers painted so far let through, (cells, pixels).
+        shows: Which cells show anything of what lies below them.
+        painted: The image, (channels, cells, pixels).
+        users: The layers of each shape that are still to be painted.
+        measured: By shape, while it has users: distances in its cells with edges, and where each is in them.
+    """
 
     def __init__(
         self,
@@ -193,113 +58,118 @@ class _Painter:
         channels: Callable[[Signal], np.ndarray],
         rough_seed: int,
     ) -> None:
-        self.sampling, self.layers = sampling, layers
+        self.layers = layers
         self.values = [np.asarray(channels(layer.signal), dtype=np.float32).tolist() for layer in layers]
+        self.grid = CellGrid(sampling)
         spacing = sampling.geometry.spacing_mm
         self.pixel_mm = float(np.sqrt(spacing[0] * spacing[1]))
-        self.rough_shift = np.random.default_rng(rough_seed).uniform(0, TILE_SIZE, 3)
-        reach: dict[int, float] = {}
-        for layer in layers:
-            reach[id(layer.shape)] = max(reach.get(id(layer.shape), 0.0), layer.reach_mm)
-        first: dict[int, int] = {}
-        parts: list[Shape] = []
-        margins: list[float] = []
-        in_patient: list[bool] = []
-        for layer in layers:
-            if id(layer.shape) in first:
-                continue
-            first[id(layer.shape)] = len(parts)
-            own = parts_of(layer.shape)
-            parts += own
-            margins += [reach[id(layer.shape)] + 0.8 * self.pixel_mm + 0.5] * len(own)
-            in_patient += [layer.in_patient] * len(own)
-        self.parts = parts
-        self.ranges = [(first[id(layer.shape)], len(parts_of(layer.shape))) for layer in layers]
-        self.boxes = sampling.boxes(parts, np.array(margins), np.array(in_patient))
+        self.tilt_mm = STRETCH * PLANE_OFFSET * spacing[2]
+        self.rough_shift = np.random.default_rng(rough_seed).uniform(0, TILE_SIZE, 3).tolist()
+        numbers: dict[int, int] = {}
+        self.shape_of = [numbers.setdefault(id(layer.shape), len(numbers)) for layer in layers]
+        self.users: list[list[Layer]] = [[] for _ in numbers]
+        for layer, shape in zip(layers, self.shape_of):
+            self.users[shape].append(layer)
+        self.near = self._nearby(sampling)
+        self.measured: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.painted = np.zeros((len(self.values[0]), self.grid.count, PIXELS), dtype=np.float32)
+        self.left = np.ones((self.grid.count, PIXELS), dtype=np.float32)
+        self.shows = np.ones(self.grid.count, dtype=bool)
+
+    def _nearby(self, sampling: Sampling) -> Nearby:
+        parts = [users[0].shape for users in self.users]
+        in_patient = np.array([users[0].in_patient for users in self.users])
+        margins = [max(u.reach_mm for u in users) + 0.8 * self.pixel_mm + 0.5 for users in self.users]
+        reach = [max(u.grow_mm + u.shell_mm / 2 + self._blur_mm(u) for u in users) for users in self.users]
+        return Nearby(self.grid, sampling, parts, in_patient, np.array(margins), np.array(reach))
 
     def run(self) -> np.ndarray:
-        """All slices."""
-        width, height, depth = self.sampling.geometry.size_ijk
-        out = np.zeros((len(self.values[0]), depth, height, width), dtype=np.float32)
-        for k in range(depth):
-            self._paint_slice(k, out[:, k])
-        return out
+        """The image."""
+        for n in reversed(range(len(self.layers))):
+            self._paint_layer(n)
+        return np.stack([self.grid.image(channel) for channel in self.painted])
 
-    def _paint_slice(self, k: int, plane: np.ndarray) -> None:
-        patient, anatomy = self.sampling.plane_points(k)
-        places = (anatomy, patient)
-        centers = anatomy.mean(axis=1)
-        rough = tile_at(*(a * (TILE_SAMPLES / ROUGH_SCALE_MM) + s for a, s in zip(centers, self.rough_shift)))
-        boxes = self.boxes
-        seen = (boxes[:, 0, 2] <= k) & (boxes[:, 1, 2] > k) & (boxes[:, 1] > boxes[:, 0]).all(axis=1)
-        visible = []
-        for n, (start, count) in enumerate(self.ranges):
-            if seen[start] if count == 1 else seen[start : start + count].any():
-                visible.append(n)
-        uses = Counter(id(self.layers[n].shape) for n in visible)
-        known: dict[int, tuple[Window, np.ndarray]] = {}
-        for n in visible:
-            key = id(self.layers[n].shape)
-            if key not in known:
-                start, count = self.ranges[n]
-                chosen = [p for p in range(start, start + count) if seen[p]]
-                known[key] = self._distance(chosen, places[int(self.layers[n].in_patient)])
-            self._paint_layer(plane, n, known[key], centers, rough)
-            uses[key] -= 1
-            if not uses[key]:
-                del known[key]
+    def _blur_mm(self, layer: Layer) -> float:
+        """From the surface of a layer to where it surely covers nothing, or all."""
+        return (self.pixel_mm + layer.soft_mm + self.tilt_mm) / 2.0 + ROUGH_LIMIT * layer.rough_mm
 
-    def _distance(self, chosen: list[int], place: np.ndarray) -> tuple[Window, np.ndarray]:
-        """Signed distance to the nearest of some parts, float32 (planes, rows, columns), and where it is."""
-        boxes = self.boxes[chosen, :, :2]
-        i0, j0 = boxes[:, 0].min(axis=0).tolist()
-        i1, j1 = boxes[:, 1].max(axis=0).tolist()
-        window = (slice(j0, j1), slice(i0, i1))
-        if len(chosen) == 1:
-            return window, self.parts[chosen[0]].distance(*place[:, :, j0:j1, i0:i1])
-        distance = np.full((place.shape[1], j1 - j0, i1 - i0), 1e3, dtype=np.float32)
-        for p, ((a0, b0), (a1, b1)) in zip(chosen, boxes.tolist()):
-            part = distance[:, b0 - j0 : b1 - j0, a0 - i0 : a1 - i0]
-            np.minimum(part, self.parts[p].distance(*place[:, :, b0:b1, a0:a1]), out=part)
-        return window, distance
+    def _edge_and_full(self, layer: Layer, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which cells a layer may cover in part, and which wholly, from the distance of their middles."""
+        limit = self._blur_mm(layer) + self.grid.radius_mm
+        depth = layer.depth(distance)
+        full = depth < -limit
+        return (depth < limit) & ~full, full
 
-    def _paint_layer(
-        self,
-        plane: np.ndarray,
-        n: int,
-        known: tuple[Window, np.ndarray],
-        centers: np.ndarray,
-        rough: np.ndarray,
-    ) -> None:
-        layer, (window, distance) = self.layers[n], known
-        alpha = self._coverage(layer, distance, rough[window])
-        rows = np.flatnonzero(alpha.any(axis=1))
-        if not len(rows):
-            return
-        columns = np.flatnonzero(alpha.any(axis=0))
-        alpha = alpha[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        j, i = window[0].start + int(rows[0]), window[1].start + int(columns[0])
-        window = (slice(j, j + alpha.shape[0]), slice(i, i + alpha.shape[1]))
-        factor = layer.texture.factor(*centers[:, window[0], window[1]]) if layer.texture else None
-        for channel, target in enumerate(self.values[n]):
-            part = plane[channel][window]
-            part += alpha * ((target if factor is None else target * factor) - part)
+    def _paint_layer(self, n: int) -> None:
+        layer, shape = self.layers[n], self.shape_of[n]
+        cells, distance = self.near.of(shape)
+        shows = self.shows[cells]
+        edge, full = self._edge_and_full(layer, distance)
+        chosen = np.flatnonzero(edge & shows)
+        if len(chosen):
+            measured, where = self._measure(shape, cells, distance)
+            for own in _chunks(chosen):
+                alpha = self._coverage(layer, measured.take(where[own], axis=1), cells[own])
+                seen = alpha @ ONES > 0.0
+                self._blend(n, cells[own[seen]], alpha[seen])
+        for own in _chunks(cells[full & shows]):
+            self._blend(n, own, None)
+        self.users[shape].pop()
+        if not self.users[shape]:
+            self.measured.pop(shape, None)
 
-    def _coverage(self, layer: Layer, distance: np.ndarray, rough: np.ndarray) -> np.ndarray:
+    def _measure(self, shape: int, cells: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `measured`."""
+        if shape not in self.measured:
+            edges = [self._edge_and_full(layer, distance)[0] for layer in self.users[shape]]
+            edge = np.logical_or.reduce(edges) & self.shows[cells]
+            self.measured[shape] = self.near.distance(shape, np.flatnonzero(edge)), np.cumsum(edge) - 1
+        return self.measured[shape]
+
+    def _coverage(self, layer: Layer, distance: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """The share of each pixel that the layer covers, the mean over the planes of the slice."""
         # Where the surface runs obliquely through the slice, its edge is spread over more pixels.
-        width = np.abs(distance[0] - distance[1])
+        width = distance[0] - distance[1]
+        np.abs(width, out=width)
         width *= 0.5
         width += self.pixel_mm + layer.soft_mm
-        if layer.shell_mm:
-            distance = np.abs(distance - layer.grow_mm) - layer.shell_mm / 2.0
-        elif layer.grow_mm:
-            distance = distance - layer.grow_mm
+        depth = layer.depth(distance)
         if layer.rough_mm:
-            distance = distance + layer.rough_mm * rough
-        alpha = 0.5 - distance / width
+            depth += layer.rough_mm * self._rough(cells)
+        depth /= width
+        alpha = np.subtract(0.5, depth, out=depth)
         np.clip(alpha, 0.0, layer.opacity, out=alpha)
-        alpha[0] += alpha[1]
-        half = alpha[0]
-        half *= 0.5
-        return half
+        mean = alpha[0]
+        mean += alpha[1]
+        mean *= 0.5
+        return mean
+
+    def _rough(self, cells: np.ndarray) -> np.ndarray:
+        place = self.grid.middle(cells)
+        axes = (np.eye(3) * (TILE_SAMPLES / ROUGH_SCALE_MM)).tolist()
+        return tile_at(*(place.along(axis, -shift) for axis, shift in zip(axes, self.rough_shift)))
+
+    def _blend(self, n: int, cells: np.ndarray, alpha: Optional[np.ndarray]) -> None:
+        """Put a layer below what is painted; `alpha` is the covered share of each pixel, None: all of it."""
+        layer = self.layers[n]
+        share = self.left.take(cells, axis=0)
+        if alpha is None and layer.opacity == 1.0:
+            self.shows[cells] = False
+        else:
+            left, share = share, share * (layer.opacity if alpha is None else alpha)
+            left -= share
+            self.left[cells] = left
+            if layer.opacity == 1.0:
+                self.shows[cells] = left @ ONES > 0.0
+        if layer.texture:
+            share *= layer.texture.factor(self.grid.middle(cells))
+        for value, channel in zip(self.values[n], self.painted):
+            if value:
+                total = channel.take(cells, axis=0)
+                total += share * value
+                channel[cells] = total
+
+
+def _chunks(cells: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(cells), CHUNK_CELLS):
+        yield cells[start : start + CHUNK_CELLS]

@@ -11,8 +11,10 @@ import numpy as np
 from ..images.image import Geometry
 from .artifacts import acquire, add_ghosts, coil_shading, fit_adc, fold_edges
 from .fields import smooth_noise
+from .layers import Layer
 from .mixtures import Mixture, Scan
-from .render import Layer, Sampling, paint
+from .render import paint
+from .sampling import Sampling
 from .warp import BodyWarp, EpiWarp
 
 SCALE = 400.0  # scanner units of node cortex
@@ -146,4 +148,7 @@ def compression_on(geometry: Geometry, epi: EpiWarp) -> np.ndarray:
 def on_every_voxel(geometry: Geometry, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """A smooth function of points (n, 3) -> (n, 3) on a grid, float32 [k, j, i, 3]."""
     sampling = Sampling(geometry, function, lambda points: points)
-    return np.stack([np.moveaxis(sampling.slice_points(k)[0], 0, -1) for k in range(geometry.size_ijk[2])])
+    out = np.empty((*geometry.size_ijk[::-1], 3), dtype=np.float32)
+    for k, plane in enumerate(out):
+        plane[...] = np.moveaxis(sampling.slice_points(k), 0, -1)
+    return out

@@ -1,29 +1,44 @@
 """Signed distance shapes: negative inside, positive outside, in millimeters.
 
-Every shape has a bounding `box_mm` (lower and upper corner) and ``distance(x, y, z)``, which takes three
-float arrays of one shape (coordinates in mm) and gives the approximate signed distance to the surface.
+Every shape has a bounding `box_mm` (lower and upper corner) and gives the approximate signed distance to its
+surface at the points of a `Place`.
 """
 
 from __future__ import annotations
 
-from typing import Optional, Protocol
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .places import Place, Points
+
 Box = tuple[np.ndarray, np.ndarray]
 
 
-class Shape(Protocol):
-    """Anything that can be painted."""
+class Shape:
+    """Anything that can be painted.
+
+    Attributes:
+        box_mm: Lower and upper corner of a box around it.
+        depth_mm: No point is deeper inside than this.
+    """
 
     box_mm: Box
+    depth_mm: float = np.inf
+
+    def distance_at(self, place: Place) -> np.ndarray:
+        """Signed distance in mm at the points of a place."""
+        raise NotImplementedError
 
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Signed distance in mm at the points."""
+        """Signed distance in mm at points given one by one; arrays of one shape."""
+        return self.distance_at(Points(x, y, z))
 
 
-class Ellipsoid:
+class Ellipsoid(Shape):
     """An ellipsoid, optionally bent.
 
     Args:
@@ -45,43 +60,48 @@ class Ellipsoid:
         self.radii_mm = np.asarray(radii_mm, dtype=float)
         self.rotation = np.eye(3) if rotation is None else np.asarray(rotation, dtype=float)
         self.bend_per_mm = float(bend_per_mm)
+        self.depth_mm = float(self.radii_mm.min())
         half = np.sqrt(((self.rotation * self.radii_mm) ** 2).sum(axis=1))
         half = half + abs(self.bend_per_mm) * self.radii_mm[0] ** 2
         self.box_mm = (self.center_mm - half, self.center_mm + half)
 
-    def _local(
-        self, x: np.ndarray, y: np.ndarray, z: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        # Plain Python floats keep float32 arrays in float32.
-        c, r = self.center_mm.tolist(), self.rotation.tolist()
-        dx, dy, dz = x - c[0], y - c[1], z - c[2]
-        local = []
-        for n in range(3):
-            coordinate = dx * r[0][n]
-            coordinate += dy * r[1][n]
-            coordinate += dz * r[2][n]
-            local.append(coordinate)
-        u, v, w = local
-        if self.bend_per_mm:
-            v = v - self.bend_per_mm * (u * u - float(self.radii_mm[0]) ** 2 / 5.0)
-        return u, v, w
-
     def level(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """The square of the relative radius: 1 on the surface, below 1 inside."""
-        u, v, w = self._local(x, y, z)
+        c, r = self.center_mm.tolist(), self.rotation.tolist()
+        dx, dy, dz = x - c[0], y - c[1], z - c[2]
+        u, v, w = (dx * r[0][n] + dy * r[1][n] + dz * r[2][n] for n in range(3))
+        return self.level_within(u, v, w)
+
+    def level_within(self, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """The same from coordinates in mm along the axes, from the center."""
+        if self.bend_per_mm:
+            v = v - self.bend_per_mm * (u * u - float(self.radii_mm[0]) ** 2 / 5.0)
         a, b, c = (self.radii_mm**-2).tolist()
         return u * u * a + v * v * b + w * w * c
 
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distance_at(self, place: Place) -> np.ndarray:
         """Signed distance in mm, first order around the surface."""
-        local = self._local(x, y, z)
-        inverse = (1.0 / self.radii_mm).tolist()
-        for coordinate, factor in zip(local, inverse):
-            coordinate *= factor
-        level = _length(local)
-        for coordinate, factor in zip(local, inverse):
-            coordinate *= factor
-        steep = _length(local)
+        directions = self.rotation.T / self.radii_mm[:, None]
+        offsets = directions @ self.center_mm
+        u, v, w = map(place.along, directions.tolist(), offsets.tolist())
+        a, b = self.radii_mm[:2].tolist()
+        bend = self.bend_per_mm * a * a / b
+        a, b, c = (self.radii_mm**-2).tolist()
+        u *= u
+        if bend:
+            v -= bend * u
+            v += 0.2 * bend
+        v *= v
+        w *= w
+        level = u + v
+        level += w
+        np.sqrt(level, out=level)
+        u *= a
+        v *= b
+        w *= c
+        u += v
+        u += w
+        steep = np.sqrt(u, out=u)
         steep += 1e-6
         distance = level - 1.0
         distance *= level
@@ -95,7 +115,7 @@ class Ellipsoid:
         return local @ self.rotation.T + self.center_mm
 
 
-class Capsule:
+class Capsule(Shape):
     """A piece of a tube with round ends, whose radius may change, and which may be flattened.
 
     Args:
@@ -107,52 +127,68 @@ class Capsule:
 
     def __init__(
         self,
-        start_mm: ArrayLike,
-        end_mm: ArrayLike,
+        start_mm: Iterable[float],
+        end_mm: Iterable[float],
         start_radius_mm: float,
         end_radius_mm: float,
-        flatten: ArrayLike = (1.0, 1.0, 1.0),
+        flatten: Iterable[float] = (1.0, 1.0, 1.0),
     ) -> None:
-        self.flatten = np.asarray(flatten, dtype=float)
-        self.is_flat = bool((self.flatten != 1.0).any())
-        start, end = np.asarray(start_mm, dtype=float), np.asarray(end_mm, dtype=float)
-        radius = max(start_radius_mm, end_radius_mm) / self.flatten
-        self.box_mm = (np.minimum(start, end) - radius, np.maximum(start, end) + radius)
-        self.start, self.axis = start * self.flatten, (end - start) * self.flatten
-        self.length_squared = max(float(self.axis @ self.axis), 1e-9)
+        start, end, stretch = (list(map(float, values)) for values in (start_mm, end_mm, flatten))
         self.widest_mm = float(max(start_radius_mm, end_radius_mm))
-        self.radius, self.radius_change = float(start_radius_mm), float(end_radius_mm - start_radius_mm)
+        self.box_mm = (
+            np.array([min(a, b) - self.widest_mm / f for a, b, f in zip(start, end, stretch)]),
+            np.array([max(a, b) + self.widest_mm / f for a, b, f in zip(start, end, stretch)]),
+        )
+        self.ends = (start, end) if stretch == [1.0, 1.0, 1.0] else None
+        axis = [(b - a) * f for a, b, f in zip(start, end, stretch)]
+        length = math.hypot(*axis)
+        unit = [a / length for a in axis] if length > 1e-4 else [1.0, 0.0, 0.0]
+        rows = [*_across(unit), unit]
+        slope = float(end_radius_mm - start_radius_mm) / max(length, 1e-4)
+        self.frame = [r * f for row in rows for r, f in zip(row, stretch)]
+        self.frame += [sum(r * f * a for r, f, a in zip(row, stretch, start)) for row in rows]
+        self.frame += [length, float(start_radius_mm), slope]
 
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distance_at(self, place: Place) -> np.ndarray:
         """Signed distance in mm."""
-        s, a = self.start.tolist(), self.axis.tolist()
-        if self.is_flat:
-            f = self.flatten.tolist()
-            dx, dy, dz = x * f[0] - s[0], y * f[1] - s[1], z * f[2] - s[2]
-        else:
-            dx, dy, dz = x - s[0], y - s[1], z - s[2]
-        u = [component / self.length_squared for component in a]
-        along = dx * u[0]
-        along += dy * u[1]
-        along += dz * u[2]
-        np.minimum(along, 1.0, out=along)
-        np.maximum(along, 0.0, out=along)
-        dx -= along * a[0]
-        dy -= along * a[1]
-        dz -= along * a[2]
-        dx *= dx
-        dy *= dy
-        dz *= dz
-        dx += dy
-        dx += dz
-        np.sqrt(dx, out=dx)
-        along *= self.radius_change
-        along += self.radius
-        dx -= along
-        return dx
+        return capsule_distance(place, self.frame)
 
 
-class Trunk:
+def capsule_distance(place: Place, frame: Sequence[Any]) -> np.ndarray:
+    """Signed distance in mm to a capsule, or from each point to another capsule.
+
+    Args:
+        place: The points.
+        frame: `Capsule.frame`, or arrays with the numbers of a frame for each point.
+    """
+    u, v = place.along(frame[0:3], frame[9]), place.along(frame[3:6], frame[10])
+    beyond = place.along(frame[6:9], frame[11])
+    along = np.maximum(beyond, 0.0)
+    np.minimum(along, place.each(frame[12]), out=along)
+    beyond -= along
+    u *= u
+    v *= v
+    beyond *= beyond
+    u += v
+    u += beyond
+    np.sqrt(u, out=u)
+    along *= place.each(frame[14])
+    along += place.each(frame[13])
+    u -= along
+    return u
+
+
+def _across(unit: list[float]) -> tuple[list[float], list[float]]:
+    """Two unit vectors at right angles to a third and to each other."""
+    x, y, z = unit
+    if abs(x) < 0.7:
+        norm = (y * y + z * z) ** 0.5
+        return [0.0, z / norm, -y / norm], [-norm, x * y / norm, x * z / norm]
+    norm = (x * x + y * y) ** 0.5
+    return [y / norm, -x / norm, 0.0], [x * z / norm, y * z / norm, -norm]
+
+
+class Trunk(Shape):
     """An upright body whose cross-section is a superellipse: the pelvis, and shells within it.
 
     Args:
@@ -177,14 +213,15 @@ class Trunk:
             np.array([half_width_mm, center_y_mm + half_depth_mm, reach_mm]),
         )
 
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distance_at(self, place: Place) -> np.ndarray:
         """Signed distance in mm, good near the surface."""
-        u, v = np.abs(x) / self.size[0], np.abs(y - self.center_y_mm) / self.size[1]
+        u = np.abs(place.along((1.0 / self.size[0], 0.0, 0.0), 0.0))
+        v = np.abs(place.along((0.0, 1.0 / self.size[1], 0.0), self.center_y_mm / self.size[1]))
         level = (u**self.power + v**self.power) ** (1.0 / self.power)
         return (level - 1.0) * min(self.size) * (1.0 + 0.3 * u)
 
 
-class Cut:
+class Cut(Shape):
     """A shape without what another shape holds, or only what both hold.
 
     Args:
@@ -197,13 +234,13 @@ class Cut:
         self.shape, self.tool, self.keep, self.grow = shape, tool, keep, tool_grow_mm
         self.box_mm = shape.box_mm
 
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distance_at(self, place: Place) -> np.ndarray:
         """Signed distance in mm (a bound near the edges of the cut)."""
-        tool = self.tool.distance(x, y, z) - self.grow
-        return np.maximum(self.shape.distance(x, y, z), tool if self.keep else -tool)
+        tool = self.tool.distance_at(place) - self.grow
+        return np.maximum(self.shape.distance_at(place), tool if self.keep else -tool)
 
 
-class Tube:
+class Tube(Shape):
     """Capsules that make one structure.
 
     Args:
@@ -211,33 +248,34 @@ class Tube:
         flatten: See `Capsule`.
     """
 
-    def __init__(self, path: np.ndarray, flatten: ArrayLike = (1.0, 1.0, 1.0)) -> None:
+    def __init__(self, path: np.ndarray, flatten: Iterable[float] = (1.0, 1.0, 1.0)) -> None:
+        points = np.asarray(path, dtype=float).tolist()
         self.parts: list[Shape] = [
-            Capsule(a[:3], b[:3], a[3], b[3], flatten) for a, b in zip(path[:-1], path[1:])
+            Capsule(a[:3], b[:3], a[3], b[3], flatten) for a, b in zip(points[:-1], points[1:])
         ]
         self.box_mm = _common_box(self.parts)
 
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distance_at(self, place: Place) -> np.ndarray:
         """Signed distance in mm."""
-        return np.asarray(np.min([part.distance(x, y, z) for part in self.parts], axis=0))
+        return np.asarray(np.min([part.distance_at(place) for part in self.parts], axis=0))
 
 
-class Union:
+class Union(Shape):
     """Shapes that make one structure."""
 
     def __init__(self, *shapes: Shape) -> None:
         self.parts: list[Shape] = [part for shape in shapes for part in parts_of(shape)]
         self.box_mm = _common_box(self.parts)
 
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distance_at(self, place: Place) -> np.ndarray:
         """Signed distance in mm."""
-        return np.asarray(np.min([part.distance(x, y, z) for part in self.parts], axis=0))
+        return np.asarray(np.min([part.distance_at(place) for part in self.parts], axis=0))
 
 
 def hull_of(shape: Shape) -> tuple[np.ndarray, float]:
     """Eight points in mm, and a radius: no part of the shape is farther from their convex hull."""
-    if isinstance(shape, Capsule) and not shape.is_flat:
-        return np.array([shape.start, shape.start + shape.axis] * 4), shape.widest_mm
+    if isinstance(shape, Capsule) and shape.ends:
+        return np.array([*shape.ends] * 4), shape.widest_mm
     low, high = shape.box_mm
     return np.array(
         [(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
@@ -249,13 +287,6 @@ def parts_of(shape: Shape) -> list[Shape]:
     return shape.parts if isinstance(shape, (Tube, Union)) else [shape]
 
 
-def _length(vector: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-    total = vector[0] * vector[0]
-    total += vector[1] * vector[1]
-    total += vector[2] * vector[2]
-    return np.sqrt(total)
-
-
 def _common_box(shapes: list[Shape]) -> Box:
     return (
         np.min([shape.box_mm[0] for shape in shapes], axis=0),
@@ -263,7 +294,7 @@ def _common_box(shapes: list[Shape]) -> Box:
     )
 
 
-class HalfSpace:
+class HalfSpace(Shape):
     """Everything on one side of a plane; only for use in `Cut`.
 
     Args:
@@ -276,40 +307,6 @@ class HalfSpace:
         self.offset = float(np.asarray(point_mm, dtype=float) @ self.normal)
         self.box_mm = (np.full(3, -1e3), np.full(3, 1e3))
 
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distance_at(self, place: Place) -> np.ndarray:
         """Signed distance in mm."""
-        n = self.normal.tolist()
-        return x * n[0] + y * n[1] + z * n[2] - self.offset
-
-
-def rotation_from_degrees(about_x: float = 0.0, about_y: float = 0.0, about_z: float = 0.0) -> np.ndarray:
-    """The rotation matrix Rz @ Ry @ Rx."""
-    a, b, c = np.radians([about_x, about_y, about_z])
-    rx = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-    ry = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
-    rz = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
-    return rz @ ry @ rx
-
-
-def random_rotation(rng: np.random.Generator) -> np.ndarray:
-    """A rotation drawn evenly from all rotations, by QR of a Gaussian matrix."""
-    q, r = np.linalg.qr(rng.standard_normal((3, 3)))
-    q = q * np.sign(np.diag(r))
-    return q if np.linalg.det(q) > 0 else q * np.array([1.0, 1.0, -1.0])
-
-
-def smooth_path(points_mm: ArrayLike, step_mm: float = 7.0) -> np.ndarray:
-    """A Catmull-Rom curve through the points, sampled about every `step_mm`, shape (n, columns).
-
-    Further columns (a radius, say) are carried along.
-    """
-    points = np.asarray(points_mm, dtype=float)
-    padded = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
-    pieces = [points[:1]]
-    for a, b, c, d in zip(padded[:-3], padded[1:-2], padded[2:-1], padded[3:]):
-        count = max(int(np.ceil(np.linalg.norm((c - b)[:3]) / step_mm)), 1)
-        t = (np.arange(1, count + 1) / count)[:, None]
-        pieces.append(
-            0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - 3 * c + d - a) * t**3)
-        )
-    return np.vstack(pieces)
+        return place.along(self.normal.tolist(), self.offset)

@@ -116,20 +116,21 @@ def recist_axes(shape: Ellipsoid, normal: np.ndarray) -> tuple[float, float]:
 def _outline(shape: Ellipsoid, basis: np.ndarray, offset: np.ndarray, count: int) -> np.ndarray:
     """Outline points (count, 2), in the basis, of the section through center + offset; or none."""
     reach = float(np.linalg.norm(shape.box_mm[1] - shape.box_mm[0])) / 2.0
+    # In the shape's own axes, where its level costs least.
+    start, axes = offset @ shape.rotation, basis.T @ shape.rotation
     grid = np.linspace(-reach, reach, 61)
-    a, b = np.meshgrid(grid, grid)
-    points = shape.center_mm + offset + a[..., None] * basis[:, 0] + b[..., None] * basis[:, 1]
-    inside = shape.level(points[..., 0], points[..., 1], points[..., 2]) < 1.0
-    if not inside.any():
+    points = start[:, None, None] + axes[0, :, None, None] * grid + axes[1, :, None, None] * grid[:, None]
+    rows, columns = np.nonzero(shape.level_within(*points) < 1.0)
+    if not len(rows):
         return np.empty((0, 2))
-    middle = np.array([a[inside].mean(), b[inside].mean()])
+    middle = np.array([grid[columns].mean(), grid[rows].mean()])
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     rays = np.column_stack([np.cos(angle), np.sin(angle)])
+    center, ways = (start + middle @ axes)[:, None], (rays @ axes).T
     low, high = np.zeros(count), np.full(count, 2 * reach)
     for _ in range(20):
         radius = (low + high) / 2.0
-        p = shape.center_mm + offset + (middle + radius[:, None] * rays) @ basis.T
-        out = shape.level(p[:, 0], p[:, 1], p[:, 2]) > 1.0
+        out = shape.level_within(*(center + radius * ways)) > 1.0
         low, high = np.where(out, low, radius), np.where(out, radius, high)
     return np.asarray(middle + low[:, None] * rays)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .anatomy import SIDES, Body, Vessel, mirrored
-from .shapes import Ellipsoid, Tube, smooth_path
+from .curves import smooth_path
+from .shapes import Ellipsoid, Tube
 from .tissues import Signal
 
 Points = list[tuple[float, float, float, float]]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .anatomy import Body
-from .render import Texture
-from .shapes import Ellipsoid, Tube, Union, random_rotation, rotation_from_degrees, smooth_path
+from .curves import random_rotation, rotation_from_degrees, smooth_path
+from .layers import Texture
+from .shapes import Ellipsoid, Tube, Union
 
 
 def add_bladder(body: Body, base_z_mm: float) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .shapes import rotation_from_degrees
+from .curves import rotation_from_degrees
 
 REACH_MM = 290.0
 
