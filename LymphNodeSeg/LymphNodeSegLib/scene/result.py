@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional, Union
 
 from ..images.image import Image
 from ..nodes.node import Node
-from .segmentation import put_into_scene_steps, segmentation_steps
+from .segmentation import drop_voxels, put_into_scene_steps, segmentation_steps
 from .segments import segment_ids
 from .subject_hierarchy import hierarchy, place, study_of
 from .table import add_table
@@ -208,6 +208,8 @@ def _all_or_none(scene: slicer.vtkMRMLScene) -> Iterator[list[slicer.vtkMRMLNode
 
 def _remove(scene: slicer.vtkMRMLScene, node: slicer.vtkMRMLDisplayableNode) -> None:
     """Remove a node with its display and storage nodes and its item in the subject hierarchy."""
+    if node.IsA("vtkMRMLSegmentationNode"):
+        drop_voxels(node)
     belonging = []
     if node.IsA("vtkMRMLStorableNode"):
         belonging += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]

@@ -97,6 +97,16 @@ def add_segmentation(
     return segmentation_node
 
 
+def drop_voxels(segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:
+    """Empty a segmentation that is about to be removed.
+
+    Slicer takes segment after segment out of their shared layer, each time all over it, before they go.
+    """
+    segmentation = segmentation_node.GetSegmentation()
+    for number in range(segmentation.GetNumberOfLayers(BINARY_LABELMAP)):
+        segmentation.GetLayerDataObject(number, BINARY_LABELMAP).Initialize()
+
+
 def _segment(node: Node, layer: slicer.vtkOrientedImageData) -> slicer.vtkSegment:
     import slicer
 
