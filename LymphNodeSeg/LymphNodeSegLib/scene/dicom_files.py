@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 INSTANCES_ATTRIBUTE = "DICOM.instanceUIDs"
 """Where Slicer keeps which DICOM instances a volume was loaded from, in the order of its slices."""
 
+_known: dict[tuple[str, ...], tuple[str, ...]] = {}
+
 
 def dicom_files(node: slicer.vtkMRMLVolumeNode, file_of_instance: Callable[[str], str]) -> tuple[Path, ...]:
     """The original files of a volume.
@@ -24,8 +26,8 @@ def dicom_files(node: slicer.vtkMRMLVolumeNode, file_of_instance: Callable[[str]
     Raises:
         InputError: the volume was not loaded from DICOM, or its files are gone.
     """
-    uids = (node.GetAttribute(INSTANCES_ATTRIBUTE) or "").split()
-    for names in ([file_of_instance(uid) for uid in uids], _loaded_from(node)):
+    uids = tuple((node.GetAttribute(INSTANCES_ATTRIBUTE) or "").split())
+    for names in (_in_database(uids, file_of_instance), _loaded_from(node)):
         files = tuple(Path(name) for name in names if name)
         if files and len(files) == len(names) and all(map(_is_dicom, files)):
             return files
@@ -37,13 +39,28 @@ def dicom_files(node: slicer.vtkMRMLVolumeNode, file_of_instance: Callable[[str]
     raise InputError(f"'{name}' was not loaded from DICOM: only table and report can be exported.")
 
 
-def _loaded_from(node: slicer.vtkMRMLVolumeNode) -> list[str]:
+def _in_database(uids: tuple[str, ...], file_of_instance: Callable[[str], str]) -> tuple[str, ...]:
+    """The files of a series, in the order of its instances.
+
+    Where all were found once, the first of them is asked for only: each question takes a tenth of a
+    millisecond, and the panel asks whenever something was chosen.
+    """
+    known = _known.get(uids)
+    if known is not None and known[0] == file_of_instance(uids[0]):
+        return known
+    names = tuple(file_of_instance(uid) for uid in uids)
+    if names and all(names):
+        _known[uids] = names
+    return names
+
+
+def _loaded_from(node: slicer.vtkMRMLVolumeNode) -> tuple[str, ...]:
     """The files of a series that was loaded as files, without the database."""
     storage = node.GetStorageNode()
     if storage is None or not storage.GetFileName():
-        return []
+        return ()
     count = storage.GetNumberOfFileNames()
-    return list(dict.fromkeys([storage.GetFileName(), *map(storage.GetNthFileName, range(count))]))
+    return tuple(dict.fromkeys([storage.GetFileName(), *map(storage.GetNthFileName, range(count))]))
 
 
 def _is_dicom(path: Path) -> bool:
