@@ -56,7 +56,7 @@ def start(panel, until, stage: str) -> int:
     """Press Apply and wait for a stage; returns the worker's pid."""
     panel._ui.applyButton.click()
     assert panel._ui.applyButton.text() == "C&ancel"
-    until(lambda: panel._ui.messageLabel.text().startswith(stage))
+    until(lambda: panel._ui.progressBar.format().startswith(stage))
     return panel.runner.worker.pid
 
 

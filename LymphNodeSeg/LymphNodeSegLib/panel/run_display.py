@@ -11,11 +11,11 @@ from .run_state import RunState
 from .section import say
 
 UPDATE_MS = 200
-"""Slicer lays the whole panel out anew for a new line, and paints for each move of the bar."""
+"""All of Slicer's window is put together anew for each move of the bar."""
 
 
 class RunDisplay:
-    """Uses the message, the bar and the log of ``LymphNodeSeg.ui``.
+    """Uses the bar, the message and the log of ``LymphNodeSeg.ui``.
 
     Args:
         ui: The widgets by their object names.
@@ -34,6 +34,7 @@ class RunDisplay:
         """A run begins."""
         self._ui.logText.clear()
         self._ui.progressBar.setValue(0)
+        self._ui.progressBar.setFormat("")
         self._ui.progressBar.setVisible(True)
 
     def show(self, state: RunState, line: str) -> None:
@@ -62,7 +63,7 @@ class RunDisplay:
     def _update(self) -> None:
         assert self._state is not None
         bar = self._ui.progressBar
-        bar.setUpdatesEnabled(False)  # it would be painted at once, and the line once more
+        bar.setUpdatesEnabled(False)  # it would be painted at once, and the text once more
         bar.setValue(round(100 * self._state.fraction))
+        bar.setFormat(texts.progress_line(self._state))  # in a label, it would have the panel laid out anew
         bar.setUpdatesEnabled(True)
-        self.tell(texts.progress_line(self._state))

@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional
 import slicer
 from slicer.i18n import tr as _
 
+from ..errors import InputError
 from ..scene.rerun import removal_of_superseded_steps
 from ..scene.result import ResultData, ResultNodes, result_steps
 from ..scene.run_facts import RunFacts, set_facts
@@ -28,12 +29,12 @@ class Order:
     """What to run on.
 
     Attributes:
-        request: The images and the settings.
+        request: Gives the images and the settings; may raise InputError.
         t2_id: The T2's node.
         dwi_id: The DWI's node; empty where it holds several b-values, of which one is put into the scene.
     """
 
-    request: Request
+    request: Callable[[], Request]
     t2_id: str
     dwi_id: str
 
@@ -43,6 +44,7 @@ class _Run:
     order: Order
     folder: Path
     state: RunState
+    request: Optional[Request] = None
     stepper: Optional[Stepper] = None
     computing: bool = False
     complete: bool = False
@@ -116,7 +118,9 @@ class Runner:
         yield  # the button says Cancel by now
         self.worker.start()  # it warms up while the images are handed over
         yield
-        yield from write_request_steps(run.folder, run.order.request)
+        run.request = run.order.request()
+        yield
+        yield from write_request_steps(run.folder, run.request)
 
     def _handed_over(self, _value: object, error: Optional[Exception]) -> None:
         assert self._run is not None
@@ -125,7 +129,9 @@ class Runner:
                 raise error
             self.worker.submit(self._run.folder)
             self._run.computing = True
-        except OSError as reason:
+        except InputError as reason:
+            self._end(Outcome("input", str(reason)))
+        except Exception as reason:
             text = _("The images could not be handed to the worker: {reason}").format(reason=reason)
             self._end(Outcome("input", text))
 
@@ -160,7 +166,8 @@ class Runner:
     def _take_in(self, run: _Run) -> Generator[None, None, None]:
         """Put what was found into the scene; nothing of it stays if the T2 goes meanwhile."""
         found = read_result(run.folder)
-        scene, request = slicer.mrmlScene, run.order.request
+        scene, request = slicer.mrmlScene, run.request
+        assert request is not None
         before: Any = request.dwi_series[request.chosen]
         if run.order.dwi_id:
             before = scene.GetNodeByID(run.order.dwi_id)

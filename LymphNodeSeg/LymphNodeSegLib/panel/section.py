@@ -8,6 +8,7 @@ go of observers and timers; ``show`` may follow it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
@@ -66,6 +67,24 @@ def fill(container: Any, services: Services, name: str) -> Any:
     container.layout().addWidget(widget)
     widget.setMRMLScene(slicer.mrmlScene)
     return slicer.util.childWidgetVariables(widget)
+
+
+def keep_width(containers: Sequence[Any]) -> None:
+    """Make the panel as wide as all of its sections need once they are open.
+
+    Otherwise the first result, with which some open, would have all of Slicer's window laid out anew, and all
+    of its views drawn.
+
+    Args:
+        containers: All of them, side by side in the panel; not shown yet.
+    """
+    panel = containers[0].parent()
+    collapsed = [container.property("collapsed") for container in containers]
+    for container in containers:
+        container.setProperty("collapsed", False)
+    panel.setMinimumWidth(panel.property("minimumSizeHint").width())
+    for container, was_collapsed in zip(containers, collapsed):
+        container.setProperty("collapsed", was_collapsed)
 
 
 def say(label: Any, text: str) -> None:

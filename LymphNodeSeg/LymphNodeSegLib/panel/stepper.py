@@ -26,7 +26,7 @@ class Stepper:
         on_end: Callable[[Any, Optional[Exception]], None],
     ) -> None:
         self._steps, self._on_end = steps, on_end
-        self._over = self._in_step = False
+        self._over = self._in_step = self._resting = False
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._go_on)
@@ -40,6 +40,11 @@ class Stepper:
                 self._steps.close()
 
     def _go_on(self) -> None:
+        # What the last steps set going (layout, painting) has a turn of the event loop to itself.
+        self._resting = not self._resting
+        if self._resting:
+            self._timer.start(0)
+            return
         until = time.monotonic() + SECONDS_AT_A_TIME
         try:
             while not self._over:

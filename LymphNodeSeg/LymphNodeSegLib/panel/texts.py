@@ -48,7 +48,7 @@ def card_lines(card: Mapping[str, Any]) -> str:
 
 
 def progress_line(state: RunState) -> str:
-    """The stage and, when it can be told, the time left."""
+    """The stage and, when it can be told, the time left; for a bar, which takes "%p" for its percentage."""
     stage = stage_name(state.stage) or _("Starting")
     seconds = state.seconds_left
     if seconds is None:

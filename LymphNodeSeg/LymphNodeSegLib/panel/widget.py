@@ -27,7 +27,7 @@ from .result_section import ResultSection
 from .run_display import RunDisplay
 from .run_state import Outcome
 from .runner import Order, Runner
-from .section import Section, Services
+from .section import Section, Services, keep_width
 
 
 class Panel:
@@ -68,6 +68,7 @@ class Panel:
                 (ui.exportCollapsibleButton, ExportSection),
             )
         ]
+        keep_width([ui.advancedCollapsibleButton, *(container for container, _section in self._sections)])
         ui.applyButton.clicked.connect(self._on_apply)
         ui.advancedCollapsibleButton.contentsCollapsed.connect(self._on_advanced)
         self._show_running(False)
@@ -150,13 +151,16 @@ class Panel:
     def _start(self) -> None:
         parameters, inputs = self._parameters, self._inputs
         assert parameters is not None
-        assert inputs.t2 is not None
+        t2, dwi = inputs.t2, parameters.dwi
+        assert t2 is not None
         settings = settings_of(parameters, self._model_controls.trusted)
-        series, chosen = b_values_for_run(slicer.mrmlScene, parameters.dwi, inputs, file_of_instance)
-        request = Request(inputs.t2, series, chosen, inputs.adc, settings)
+
+        def request() -> Request:
+            series, chosen = b_values_for_run(slicer.mrmlScene, dwi, inputs, file_of_instance)
+            return Request(t2, series, chosen, inputs.adc, settings)
+
         self._run_display.begin()
-        dwi_id = "" if inputs.frames else parameters.dwi.GetID()
-        self.runner.start(Order(request, parameters.t2.GetID(), dwi_id))
+        self.runner.start(Order(request, parameters.t2.GetID(), "" if inputs.frames else dwi.GetID()))
         self._show_running(True)
 
     def _on_advanced(self, collapsed: bool) -> None:

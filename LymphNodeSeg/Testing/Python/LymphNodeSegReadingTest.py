@@ -36,7 +36,6 @@ def ras(index_ijk):
 class LymphNodeSegReadingTest(panel_case.PanelCase):
     def setUp(self):
         super().setUp()
-        slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         self.result = self.makeResult()
         self.parameters.segmentation = self.result.segmentation
         show_images(slicer.mrmlScene, self.result.t2, self.result.dwi)
