@@ -91,7 +91,10 @@ def noise_tile() -> np.ndarray:
 
 def tile_at(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """The noise tile at positions in tile samples (nearest sample, repeating); arrays of one shape."""
-    mask = TILE_SIZE - 1
-    index = (np.floor(x).astype(np.int32) & mask) * TILE_SIZE + (np.floor(y).astype(np.int32) & mask)
-    index = index * TILE_SIZE + (np.floor(z).astype(np.int32) & mask)
-    return noise_tile().ravel()[index]
+    index = np.zeros((), dtype=np.int32)
+    for positions in (x, y, z):
+        sample = np.floor(positions).astype(np.int32)
+        sample &= TILE_SIZE - 1
+        sample += index * TILE_SIZE
+        index = sample
+    return noise_tile().ravel().take(index)

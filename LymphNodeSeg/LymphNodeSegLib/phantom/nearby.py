@@ -11,8 +11,8 @@ from .places import Points
 from .sampling import Sampling
 from .shapes import Capsule, Shape, capsule_distance, parts_of
 
-CHUNK_PIXELS = 16384  # so many stay in the processor's cache
-CHUNK_CELLS = CHUNK_PIXELS // PIXELS
+CHUNK_POINTS = 16384  # so many stay in the processor's cache
+CHUNK_CELLS = 1820  # the matrix products of more are large enough for a BLAS to start its threads
 
 
 class Nearby:
@@ -60,8 +60,8 @@ class Nearby:
             distance[own] = self._cautious(self._parts[p], place)
         for flag in (False, True):
             capsules = np.flatnonzero((self._is_capsule & (in_patient == flag))[parts])
-            for start in range(0, len(capsules), CHUNK_PIXELS):
-                chosen = capsules[start : start + CHUNK_PIXELS]
+            for start in range(0, len(capsules), CHUNK_POINTS):
+                chosen = capsules[start : start + CHUNK_POINTS]
                 place = Points(*self._grid.centers(cells[chosen], flag))
                 distance[chosen] = capsule_distance(place, self._frames.take(parts[chosen], axis=1))
         return distance

@@ -35,7 +35,7 @@ def scan_t2(
     image = paint(sampling, layers, lambda signal: np.array([signal.t2]), int(rng.integers(2**31)))[0]
     spacing = grid.spacing_mm[::-1]
     # Fine structure of solid tissue; free fluid has none.
-    solid = image * np.exp(-((image * 0.7) ** 4))
+    solid = image * np.exp(-np.square(np.square(image * 0.7)))
     for scale_mm, septa in ((1.4, 0.0), (4.0, rng.uniform(0.0, 0.15))):
         grain = smooth_noise(rng, image.shape, spacing, scale_mm)
         image += rng.uniform(0.01, 0.06) * solid * grain

@@ -105,7 +105,12 @@ class EpiWarp:
             dx, dy, dz = axis[:, None, None] - x, axis[None, :, None] - y, axis[None, None, :] - z
             squared = np.maximum(dx * dx + dy * dy + dz * dz, radius**2)
             # The field of a sphere in the main field along z (a dipole), bounded inside.
-            field += gas_strength_mm * radius**3 * (3 * dz * dz / squared - 1.0) / squared**1.5
+            dipole = 3 * dz * dz / squared
+            dipole -= 1.0
+            dipole *= gas_strength_mm * radius**3
+            dipole /= squared
+            dipole /= np.sqrt(squared, out=squared)
+            field += dipole
         self._lattice = Lattice(self._without_folds(field)[None], self.STEP_MM, 1)
 
     def _smooth_field(self, rng: np.random.Generator, rms_mm: float, scale_mm: float) -> np.ndarray:
