@@ -149,10 +149,7 @@ class Learner(lightning.LightningModule):
         """AdamW; the learning rate rises, then falls as a cosine."""
         schedule = self.config.schedule
         optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=schedule.learning_rate,
-            weight_decay=schedule.weight_decay,
-            fused=self.device.type == "cuda",
+            self.network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
         )
 
         def factor(step: int) -> float:
