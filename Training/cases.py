@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 import torch
@@ -46,7 +46,6 @@ class Case:
     Attributes:
         t2, nodes: [k, j, i].
         dwi, known: [variant, k, j, i].
-        node_pixels: For each slice that shows nodes, their pixels, (n, 2): row and column.
     """
 
     VOLUMES = ("t2", "dwi", "known", "nodes")
@@ -58,8 +57,15 @@ class Case:
         self.t2, self.dwi, self.known, self.nodes = (
             torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in self.VOLUMES
         )
-        slices = self.nodes.numpy().astype(bool)
-        self.node_pixels = {int(k): np.argwhere(slices[k]) for k in np.flatnonzero(slices.any((1, 2)))}
+        self._node_pixels: Optional[dict[int, np.ndarray]] = None
+
+    @property
+    def node_pixels(self) -> dict[int, np.ndarray]:
+        """For each slice k that shows nodes, their pixels, (n, 2): row and column."""
+        if self._node_pixels is None:
+            slices = self.nodes.cpu().numpy().view(bool)
+            self._node_pixels = {int(k): np.argwhere(slices[k]) for k in np.flatnonzero(slices.any((1, 2)))}
+        return self._node_pixels
 
     @property
     def size_bytes(self) -> int:
@@ -114,17 +120,22 @@ def write_case(
     partial.rename(folder)
 
 
-def read_cases(folder: Path) -> list[Case]:
+def read_cases(folder: Path, known: Optional[dict[Path, Case]] = None) -> list[Case]:
     """All complete cases below a folder, in the order of their names.
+
+    Args:
+        folder: Where they lie.
+        known: Cases that were read before; those that are new are added.
 
     Raises:
         InputError: there is none.
     """
-    cases = [
-        Case(one.parent)
-        for one in sorted(folder.glob("*/case.json"))
-        if not one.parent.name.endswith(".partial")
-    ]
+    known = {} if known is None else known
+    folders = [one.parent for one in sorted(folder.glob("*/case.json")) if one.parent.suffix != ".partial"]
+    for one in folders:
+        if one not in known:
+            known[one] = Case(one)
+    cases = [known[one] for one in folders]
     if not cases:
         raise InputError("There are no prepared cases: run `python -m Training prepare` first.")
     return cases

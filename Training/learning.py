@@ -42,12 +42,13 @@ class CropData(lightning.LightningDataModule):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self._config = config
+        self._read: dict[Path, Case] = {}
         self._there: dict[Path, Case] = {}
 
     def cases(self) -> tuple[list[Case], list[Case]]:
         """Those to learn from and those of other patients, as far as they are prepared now."""
         data = self._config.data
-        return split_by_patient(cases_of(self._config), data.validation_share, self._config.seed)
+        return split_by_patient(cases_of(self._config, self._read), data.validation_share, self._config.seed)
 
     def _loader(self, cases: list[Case], steps: int, seed: int, epoch: int) -> DataLoader:
         config = self._config

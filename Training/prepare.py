@@ -6,6 +6,7 @@ import hashlib
 import json
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Optional
 
 from LymphNodeSegLib.errors import InputError
 
@@ -50,13 +51,17 @@ def prepare_cases(config: Config, jobs: int = 1) -> int:
     return len(cases_of(config))
 
 
-def cases_of(config: Config) -> list[Case]:
+def cases_of(config: Config, known: Optional[dict[Path, Case]] = None) -> list[Case]:
     """The prepared cases of a configuration.
+
+    Args:
+        config: The run.
+        known: See `read_cases`.
 
     Raises:
         InputError: there is none.
     """
-    cases = read_cases(cache_folder(config))
+    cases = read_cases(cache_folder(config), known)
     if config.data.source != "phantom":
         return cases
     wanted = range(config.data.first_seed, config.data.first_seed + config.data.cases)
