@@ -162,6 +162,21 @@ def pictures(
     draw_failures(model, [int(one) for one in seeds.split(",")], difficulty, out / "failures.png")
 
 
+@app.command()
+def finds(
+    t2: Annotated[
+        Path, typer.Option(help="The T2 that both results were made from: a file or DICOM series.")
+    ],
+    before: Annotated[Path, typer.Option(help="Result folder of one model.")],
+    after: Annotated[Path, typer.Option(help="Result folder of another.")],
+    out: Annotated[Path, typer.Option(help="The picture to write.")],
+) -> None:
+    """Draw what two models found in one patient, side by side."""
+    from .pictures import draw_finds
+
+    draw_finds(t2, before, after, out)
+
+
 def main() -> None:
     """Run a command; a problem with the input is one line and exit code 2."""
     try:

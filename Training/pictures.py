@@ -1,4 +1,4 @@
-"""Pictures for a model's card: its failures on phantoms, and its reliability curve."""
+"""Pictures for a model's card: failures on phantoms, reliability curve, finds in a patient before and after."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from LymphNodeSegLib.images.files import read_image
 from LymphNodeSegLib.images.image import Image
 from LymphNodeSegLib.network.inference import pick_device, segment_image
 from LymphNodeSegLib.network.model_file import load_model
 from LymphNodeSegLib.nodes.separate import find_nodes
+from LymphNodeSegLib.outputs.segmentation_files import read_segmentation
 from LymphNodeSegLib.phantom import make_phantom
 from PIL import Image as Picture
 from PIL import ImageDraw
@@ -44,6 +46,39 @@ def draw_failures(model_name: str, seeds: Sequence[int], difficulty: str, out: P
         rows.append(np.hstack(tiles))
         print(f"{seed}: {places}", flush=True)
     Picture.fromarray(np.vstack(rows)).save(out, optimize=True)
+
+
+def draw_finds(t2_path: Path, before: Path, after: Path, out: Path) -> None:
+    """What two models found in one patient: for each place T2 with the one's outlines, T2 with the other's, DWI.
+
+    Outlines before are green, those after red; on the DWI, both.
+
+    Args:
+        t2_path: The T2 that both results were made from, a file or a DICOM series.
+        before: Result folder of the one model.
+        after: Result folder of the other.
+        out: Picture file.
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+    """
+    t2 = read_image(t2_path, "T2")
+    dwi = read_image(after / "dwi_registered.nrrd", "DWI")  # on the T2's grid
+    old, new = (
+        read_segmentation(folder / "segmentation.seg.nrrd", t2).labels.array for folder in (before, after)
+    )
+    nothing = np.zeros_like(old)
+    places, count = ndimage.label((old > 0) | (new > 0), structure=np.ones((3, 3, 3)))
+    rows = []
+    for number in range(1, count + 1):
+        mask = places == number
+        k = int(mask.sum((1, 2)).argmax())
+        place = (k, *(round(one) for one in ndimage.center_of_mass(mask[k])))
+        shown = ((t2, nothing, old), (t2, new, nothing), (dwi, new, old))
+        rows.append(np.hstack([_tile(image, red, green, place) for image, red, green in shown]))
+    rows += [np.zeros_like(rows[0])] * (-len(rows) % 3)
+    Picture.fromarray(np.vstack([np.hstack(rows[n : n + 3]) for n in range(0, len(rows), 3)])).save(out)
+    print(f"{count} places, {len(np.unique(old)) - 1} finds before, {len(np.unique(new)) - 1} after")
 
 
 def worst_places(found: np.ndarray, truth: np.ndarray) -> dict[str, tuple[int, ...]]:
