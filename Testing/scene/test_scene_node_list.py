@@ -89,8 +89,7 @@ def test_an_edit_changes_its_row_alone_with_color_name_and_table(result):
     edit(result, "LN001", ball(CENTERS_IJK[0], 6.0))
     assert nodes.refresh()
     assert [row.waiting for row in nodes.rows] == [True, False, False]
-    assert not nodes.measure_some()
-    row = nodes.rows[0]
+    row = measured(nodes).rows[0]
     assert row.state == EDITED
     assert row.node.short_axis_mm == pytest.approx(12.0, abs=1.0)
     assert row.node.size_class == "enlarged"
@@ -287,15 +286,21 @@ def test_an_edit_is_followed_without_holding_slicer(scene):
     mask = rows.mask("LN005")
     mask.array[0, 0, 0] = False
     write_mask(result.segmentation, "LN005", mask)
-    longest = []
-    for call in (rows.refresh, rows.measure_some, rows.refresh):
+    took_s = []
+
+    def timed(call):
         began = time.process_time()
-        call()
-        longest.append(time.process_time() - began)
+        value = call()
+        took_s.append(time.process_time() - began)
+        return value
+
+    timed(rows.refresh)
+    while timed(rows.measure_some):  # the first of a session is also made ready for
+        pass
+    timed(rows.refresh)
     assert rows.rows[4].state == EDITED
     assert not rows.rows[4].waiting
-    # The first measurement of a session also finds the body's plane of symmetry.
-    assert max(longest) < 0.2
+    assert max(took_s) < 0.2
 
 
 def test_a_layer_that_nobody_wrote_to_is_not_looked_at_again(result, monkeypatch):

@@ -169,7 +169,9 @@ class CorrectSection:
 
     def _show(self, segment_ids: list[str]) -> None:
         # Measured at once: names and colors that are put right after the next correction would be an edit.
-        self._model.look()
+        while self._model.look():
+            if not any(row.waiting for row in self._model.rows() if row.segment_id in segment_ids):
+                break
         self._model.update()
         self._model.choose(segment_ids, go=False)
 

@@ -131,11 +131,12 @@ class NodesModel:
                 self._stale = False
                 changed = self.nodes.refresh()
             # In the same go: in between, Slicer would draw all its views.
-            waited = any(row.waiting for row in self.nodes.rows)
+            before = self.nodes.rows
             more = self.nodes.measure_some()
+            changed = changed or self.nodes.rows is not before
         except InputError as error:
-            self.problem, changed, waited, more = str(error), True, False, False
-        if changed or waited:
+            self.problem, changed, more = str(error), True, False
+        if changed:
             self.update()
         return more
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Optional
 
 import numpy as np
@@ -24,6 +26,8 @@ AT_ONCE = 4
 """Nodes measured in one go: more would be felt."""
 
 _SAME_GRID_MM = 0.01
+# What measuring imports, in pieces: at once, it would hold up Slicer for a third of a second.
+_LIBRARIES = ("scipy", "scipy.linalg", "scipy.sparse", "scipy.spatial")
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,25 @@ class Measuring:
         if self._loaded is not None and not self._loaded.t2.geometry.is_close(grid, _SAME_GRID_MM):
             self._loaded = self._landmarks = None  # the T2 was moved
 
+    def get_ready(self) -> bool:
+        """Do one of the things that come before the first measurement, in some tens of milliseconds.
+
+        Returns:
+            Whether there was one; there may be more.
+        """
+        missing = next((name for name in _LIBRARIES if name not in sys.modules), None)
+        if missing is not None:
+            import_module(missing)
+        elif self._landmarks is None and self._settings.reading_aids:
+            self._landmarks = find_landmarks(self._images.t2)
+        else:
+            return False
+        return True
+
     def measure(self, waiting: Sequence[str]) -> dict[str, Node]:
         """Measure the first of some segments, and others that can be measured in the same go.
+
+        Call `get_ready` before, until there is nothing more to do.
 
         Args:
             waiting: Ids of segments.
@@ -117,8 +138,6 @@ class Measuring:
 
     def _measured(self, chosen: Sequence[str], labels: np.ndarray) -> dict[str, Node]:
         images = self._images
-        if self._landmarks is None and self._settings.reading_aids:
-            self._landmarks = find_landmarks(images.t2)
         names = {self._label[name]: name for name in chosen}
         nodes = measure_nodes(
             images.t2.with_array(labels),

@@ -135,7 +135,7 @@ class NodeList:
         Returns:
             Whether more of them wait.
         """
-        if self._waiting:
+        if self._waiting and not self._measuring.get_ready():
             measured = self._measuring.measure(self._waiting)
             self._measured.update(measured)
             self._waiting = [name for name in self._waiting if name not in measured]

@@ -97,10 +97,12 @@ class PanelCase(ScriptedLoadableModuleTest):
             How long it took, in seconds.
         """
         start = time.perf_counter()
+        timer = qt.QTimer()
+        timer.start(5)  # so that there is an event to wait for
         while not condition():
             self.assertLess(time.perf_counter() - start, seconds, message)
-            slicer.app.processEvents()
-            time.sleep(0.002)
+            slicer.app.processEvents(qt.QEventLoop.WaitForMoreEvents)
+        timer.stop()
         return time.perf_counter() - start
 
     def serve(self, seconds):
