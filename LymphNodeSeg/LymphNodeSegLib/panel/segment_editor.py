@@ -8,6 +8,7 @@ import qt
 import slicer
 
 from ..scene.result import ResultNodes
+from .folding import fold
 
 # What one needs to correct the outline of a node, in the order in which one needs it.
 EFFECTS = ("Paint", "Erase", "Draw", "Scissors", "Smoothing", "Margin", "Islands", "Logical operators")
@@ -15,6 +16,8 @@ EFFECTS = ("Paint", "Erase", "Draw", "Scissors", "Smoothing", "Margin", "Islands
 _DOUBLES = ("SegmentsTableResizableFrame", "UndoRedoGroupBox")
 _NODE_TAG = "LymphNodeSeg"
 _UNDO_STATES = 20
+# What a panel of 400 pixels leaves for a tool's options, and what Slicer puts around them.
+_OPTIONS_WIDTH, _AROUND_OPTIONS = 280, 60
 
 
 class SegmentEditor:
@@ -43,8 +46,21 @@ class SegmentEditor:
         parts["horizontalLayout"].setDirection(qt.QBoxLayout.TopToBottom)
         for name in _DOUBLES:
             slicer.util.findChild(widget, name).setVisible(False)
+        self._narrow()
         widget.connect("currentSegmentIDChanged(QString)", on_segment)
         layout.addWidget(widget)
+
+    def _narrow(self) -> None:
+        """Keep the tools' options from making the panel wider: it would be with all its views drawn anew."""
+        widget, least = self._widget, [int(self._widget.minimumSizeHint.width())]
+        for name in EFFECTS:
+            effect = widget.effectByName(name)
+            if effect is not None and effect.optionsFrame().layout() is not None:
+                fold(effect.optionsFrame().layout(), _OPTIONS_WIDTH)
+                least.append(effect.optionsFrame().minimumSizeHint.width() + _AROUND_OPTIONS)
+        # What they would like to have counts too, unless it is ignored.
+        widget.setSizePolicy(qt.QSizePolicy.Ignored, widget.sizePolicy.verticalPolicy())
+        widget.setMinimumWidth(max(least))
 
     def show(self, result: Optional[ResultNodes]) -> None:
         """Edit the segmentation of a result on its T2; None: nothing."""

@@ -10,6 +10,7 @@ import slicer
 import vtk
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.measure import measure_nodes
+from LymphNodeSegLib.panel.segment_editor import EFFECTS
 from LymphNodeSegLib.registration.result import Verdict
 from LymphNodeSegLib.scene.result import ResultData, add_result
 from LymphNodeSegLib.scene.run_facts import RunFacts, set_facts
@@ -134,6 +135,18 @@ class LymphNodeSegReadingTest(panel_case.PanelCase):
         self.ui("undoButton").click()
         self.waitForNodes(["LN001", "LN002", "LN003"])
         self.waitUntil(lambda: self.short(0) == before, 10.0)
+
+    def test_no_tool_makes_the_panel_wider(self):
+        panel = self.widget.parent
+        before = panel.width
+        self.clickOn(0)
+        for name in EFFECTS:
+            self.editor().setActiveEffectByName(name)
+            self.serve(0.3)
+            options = self.editor().activeEffect().optionsFrame()
+            self.assertEqual(panel.width, before, name)
+            self.assertGreaterEqual(options.width, options.minimumSizeHint.width(), name)
+            self.assertGreaterEqual(options.height, options.minimumSizeHint.height(), name)
 
     def test_split_merge_and_delete_are_undone_one_by_one(self):
         self.clickOn(1)
