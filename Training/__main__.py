@@ -164,9 +164,7 @@ def pictures(
 
 @app.command()
 def finds(
-    t2: Annotated[
-        Path, typer.Option(help="The T2 that both results were made from: a file or DICOM series.")
-    ],
+    t2: Annotated[Path, typer.Option(help="The T2 of both results: a file or a DICOM series.")],
     before: Annotated[Path, typer.Option(help="Result folder of one model.")],
     after: Annotated[Path, typer.Option(help="Result folder of another.")],
     out: Annotated[Path, typer.Option(help="The picture to write.")],

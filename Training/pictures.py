@@ -1,4 +1,4 @@
-"""Pictures for a model's card: failures on phantoms, reliability curve, finds in a patient before and after."""
+"""Pictures for a model's card: failures on phantoms, reliability, finds in a patient before and after."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def draw_failures(model_name: str, seeds: Sequence[int], difficulty: str, out: P
 
 
 def draw_finds(t2_path: Path, before: Path, after: Path, out: Path) -> None:
-    """What two models found in one patient: for each place T2 with the one's outlines, T2 with the other's, DWI.
+    """What two models found in one patient: for each place T2 with the outlines of either, and DWI.
 
     Outlines before are green, those after red; on the DWI, both.
 
