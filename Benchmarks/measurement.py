@@ -21,7 +21,7 @@ import SimpleITK as sitk
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.measure import measure_nodes
 
-from .measurement_shapes import IdealNode, crowd, ideal_nodes
+from .measurement_shapes import IdealNode, TiltedNode, crowd, ideal_nodes, tilted_nodes
 
 PEER = Path(__file__).with_name("measurement_pyradiomics.py")
 
@@ -123,6 +123,29 @@ def by_size(nodes: list[IdealNode]) -> list[str]:
     return rows
 
 
+def axial_rows(count: int, seed: int) -> list[str]:
+    """Our errors in the true axial plane of tilted slices, as Markdown rows."""
+    rows = []
+    for kind in ("ellipsoid", "bean"):
+        errors = np.array([axial_errors_mm(node) for node in tilted_nodes(kind, count, seed)])
+        for name, error in zip(("long axis", "short axis"), errors.T):
+            rows.append(
+                f"| {kind} | {name} | {error.mean():+.3f} | {np.abs(error).mean():.3f} "
+                f"| {np.percentile(np.abs(error), 95):.2f} | {np.abs(error).max():.2f} |"
+            )
+    return rows
+
+
+def axial_errors_mm(node: TiltedNode) -> tuple[float, float]:
+    """How much too long the axes in the true axial plane come out."""
+    measured = measure_nodes(node.labels)[0]
+    assert measured.axial_long_axis is not None
+    assert measured.axial_short_axis is not None
+    short_mm = measured.axial_short_axis.length_mm
+    off = min((short_mm - true for true in node.shorts_mm), key=abs)
+    return measured.axial_long_axis.length_mm - node.long_mm, off
+
+
 def milliseconds(work: Callable[[], object], runs: int = 15) -> tuple[float, float]:
     """Median time of a call on the clock and of the processor, ms."""
     work()
@@ -197,6 +220,9 @@ def _print_accuracy(options: argparse.Namespace) -> None:
     )
     print("|---|---|---|---|---|---|---|")
     print("\n".join(by_size(nodes)))
+    print("\n| axial plane of tilted slices | value | bias mm | mean abs error mm | 95th mm | largest mm |")
+    print("|---|---|---|---|---|---|")
+    print("\n".join(axial_rows(options.count // 5, options.seed)))
 
 
 if __name__ == "__main__":

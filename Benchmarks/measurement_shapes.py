@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.axes import TIE_PIXELS
 
 DIAMETERS_MM = (3.0, 30.0)
@@ -81,6 +82,48 @@ def _draw(kind: str, rng: np.random.Generator) -> IdealNode | None:
     return IdealNode(
         kind, _trimmed(mask), tuple(spacing), long_mm, short_mm, tuple(short for _, short in rivals)
     )
+
+
+@dataclass(frozen=True)
+class TiltedNode:
+    """A shape on slices that are not axial.
+
+    Attributes:
+        labels: Its mask.
+        long_mm: True long axis in the true axial plane, of all positions of that plane.
+        shorts_mm: True short axes there, of all positions whose long axis is within 0.3 mm of it.
+    """
+
+    labels: Image
+    long_mm: float
+    shorts_mm: tuple[float, ...]
+
+
+def tilted_nodes(kind: str, count: int, seed: int) -> Iterator[TiltedNode]:
+    """Ellipsoids or beans of 5 to 18 mm on slices of 2.5 to 5 mm, tilted by 5 to 85 degrees."""
+    rng = np.random.default_rng(seed)
+    made = 0
+    while made < count:
+        half = np.sort(rng.uniform(2.5, 9.0, 3))[::-1]
+        rotation, spacing = _rotation(rng), np.array([*rng.uniform(0.4, 1.0, 2), rng.uniform(2.5, 5.0)])
+        bend = rng.uniform(0.2, 0.5) / half[0] if kind == "bean" else 0.0
+        tilt = np.radians(rng.uniform(5, 85))
+        direction = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
+        reach = _reach(half, bend)
+        size = (np.ceil(2 * reach / spacing) + 4).astype(int)
+        k, j, i = np.meshgrid(*(np.arange(n) for n in size[::-1]), indexing="ij")
+        steps = np.stack([i, j, k], axis=-1) - (size - 1) / 2 + rng.uniform(-0.5, 0.5, 3)
+        mask = inside((steps * spacing) @ direction.T, half, bend, rotation)
+        if np.count_nonzero(mask) < 8:
+            continue
+        made += 1
+        truth = _bean_axes if bend else _ellipsoid_axes
+        axes = truth(np.linspace(-reach, reach, 1 + 2 * int(2 * reach)), half, bend, rotation, 0.3)
+        geometry = Geometry(
+            tuple(size.tolist()), (0.0, 0.0, 0.0), tuple(spacing.tolist()), tuple(direction.ravel().tolist())
+        )
+        shorts = tuple(short for _, short in axes)
+        yield TiltedNode(Image(mask.astype(np.uint16), geometry), axes[0][0], shorts)
 
 
 def inside(points: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray) -> np.ndarray:

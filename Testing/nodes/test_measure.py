@@ -326,13 +326,14 @@ def test_speed_of_sixty_nodes() -> None:
 def test_ragged_mask_is_not_measured_beyond_its_pixels() -> None:
     """The smooth outline of a ragged mask stays within a pixel of it."""
     from LymphNodeSegLib.nodes.outline import outer_loops, smooth_outlines
+    from LymphNodeSegLib.nodes.packed import packed
     from scipy import ndimage
 
     rng = np.random.default_rng(3)
     for _ in range(20):
         field = ndimage.gaussian_filter(rng.normal(size=(1, 30, 30)), (0, 1.5, 1.5))
         mask = field > np.percentile(field, 55)
-        loops = outer_loops([mask])
+        loops = outer_loops(packed([mask]))
         for outline in smooth_outlines(loops):
             apart = np.sqrt(((outline[:, None] - loops.points[None]) ** 2).sum(axis=2)).min(axis=1)
             assert apart.max() <= 1.05

@@ -9,12 +9,15 @@ from typing import Optional
 import numpy as np
 
 from .outline import chosen, outer_loops, smooth_outlines
+from .packed import Pack
 
 DIRECTIONS = 24
 
 TIE_PIXELS = 0.75
 """Long axes that differ by less cannot be told apart: each is known within half a pixel, no better."""
 
+_SHORT = 256  # points of an outline up to which many are measured together
+_BATCH = 32
 _SLACK_PIXELS = 1.0  # how much a diameter may shrink when its outline is smoothed
 
 
@@ -64,22 +67,57 @@ def in_slices(axes: PlanarAxes, to_ijk: np.ndarray = SLICES) -> Axes:
     return Axes(axes.long_mm, axes.short_mm, rows @ to_ijk.T, axes.rivals_mm)
 
 
-def axes_of_outlines(outlines: Sequence[np.ndarray]) -> Optional[tuple[float, np.ndarray, float]]:
-    """Long axis, end points of both axes (4, 2) and short axis of the longest outline (n, 2), in mm."""
-    best: Optional[tuple[float, np.ndarray, np.ndarray]] = None
-    for outline in outlines:
-        ends = farthest_pair(outline)
-        length = float(np.hypot(*(ends[1] - ends[0])))
-        if length > 0 and (best is None or length > best[0]):
-            best = (length, ends, outline)
-    if best is None:
-        return None
-    length, ends, outline = best
-    short = longest_chord(outline, (ends[1] - ends[0]) / length)
-    return length, np.concatenate([ends, short]), float(np.hypot(*(short[1] - short[0])))
+@dataclass(frozen=True)
+class OutlineAxes:
+    """Long and short axis of several closed outlines.
+
+    Attributes:
+        long, short: Lengths, (n,); 0 for an outline of no extent.
+        ends: End points of the long axis, then of the short one, (n, 4, 2).
+    """
+
+    long: np.ndarray
+    short: np.ndarray
+    ends: np.ndarray
 
 
-def planar_axes(masks: Sequence[np.ndarray], spacing_mm: tuple[float, float]) -> list[Optional[PlanarAxes]]:
+def axes_of_outlines(outlines: Sequence[np.ndarray]) -> OutlineAxes:
+    """The axes of outlines (n, 2), each of any number of points, in the unit of their coordinates."""
+    lengths = np.array([len(outline) for outline in outlines], dtype=int)
+    axes = OutlineAxes(np.zeros(len(outlines)), np.zeros(len(outlines)), np.zeros((len(outlines), 4, 2)))
+    short = np.flatnonzero(lengths <= _SHORT)
+    for begin in range(0, len(short), _BATCH):
+        batch = short[begin : begin + _BATCH]
+        # Padding repeats the first point: it adds nothing to a closed outline.
+        stack = np.empty((len(batch), int(lengths[batch].max()), 2))
+        for row, number in zip(stack, batch.tolist()):
+            row[:] = outlines[number][0]
+            row[: lengths[number]] = outlines[number]
+        ends = _farthest_pairs(stack)
+        _set(axes, batch, ends, _longest_chords(stack, _directions(ends)))
+    for number in np.flatnonzero(lengths > _SHORT).tolist():
+        ends = farthest_pair(outlines[number])[None]
+        _set(axes, np.array([number]), ends, _longest_chords(outlines[number][None], _directions(ends)))
+    return axes
+
+
+def _set(axes: OutlineAxes, numbers: np.ndarray, long_ends: np.ndarray, short_ends: np.ndarray) -> None:
+    axes.ends[numbers, :2], axes.ends[numbers, 2:] = long_ends, short_ends
+    axes.long[numbers] = np.hypot(*(long_ends[:, 1] - long_ends[:, 0]).T)
+    axes.short[numbers] = np.hypot(*(short_ends[:, 1] - short_ends[:, 0]).T)
+
+
+def _directions(ends: np.ndarray) -> np.ndarray:
+    """Unit vectors from first to second ends, (n, 2); any for two ends in one place."""
+    steps = ends[:, 1] - ends[:, 0]
+    lengths = np.hypot(*steps.T)
+    steps[lengths == 0] = 1.0, 0.0
+    return np.asarray(steps / np.where(lengths == 0, 1.0, lengths)[:, None])
+
+
+def planar_axes(
+    packs: Sequence[Pack], count: int, spacing_mm: tuple[float, float]
+) -> list[Optional[PlanarAxes]]:
     """The RECIST axes of each of several masks [plane, row, column].
 
     Pieces of a mask that do not hang together in their plane are measured on their own. The long axis is the
@@ -87,45 +125,40 @@ def planar_axes(masks: Sequence[np.ndarray], spacing_mm: tuple[float, float]) ->
     axis is the longest line perpendicular to it that stays inside the piece, holes filled (RECIST 1.1).
 
     Args:
-        masks: Boolean arrays.
+        packs: The masks (`packed.packed`).
+        count: How many.
         spacing_mm: Distance between rows, between columns; the same for all masks.
 
     Returns:
         For each mask its axes, None for an empty mask.
     """
-    axes: list[Optional[PlanarAxes]] = [None] * len(masks)
+    found: list[Optional[PlanarAxes]] = [None] * count
     scale = np.asarray(spacing_mm, dtype=float)
-    loops = outer_loops(masks) if masks else None
+    loops = outer_loops(packs) if packs else None
     if not loops:
-        return axes
+        return found
     widths = _widths(loops.points * scale, loops.first)
-    longest = _largest(widths, loops.owner, len(masks))
+    longest = _largest(widths, loops.owner, count)
     loops = chosen(loops, np.flatnonzero(widths >= longest[loops.owner] - _SLACK_PIXELS * scale.max()))
-    outlines = [outline * scale for outline in smooth_outlines(loops)]
-    first = np.cumsum([0, *(len(outline) for outline in outlines)])
-    widths = _widths(np.concatenate(outlines), first)
-    # The largest of the widths is at least the longest diameter times this share.
-    longest = _largest(widths, loops.owner, len(masks)) * np.cos(np.pi / (2 * DIRECTIONS))
+    axes = axes_of_outlines([outline * scale for outline in smooth_outlines(loops)])
     tie_mm = TIE_PIXELS * float(scale.max())
-    found: dict[int, list[tuple[float, np.ndarray, int]]] = {}
-    for n in np.flatnonzero(widths >= longest[loops.owner] - tie_mm).tolist():
-        ends = farthest_pair(outlines[n])
-        length = float(np.hypot(*(ends[1] - ends[0])))
-        found.setdefault(int(loops.owner[n]), []).append((length, ends, n))
-    for owner, candidates in found.items():
-        best = max(candidates, key=lambda candidate: candidate[0])
-        shorts = {
-            n: longest_chord(outlines[n], (ends[1] - ends[0]) / length)
-            for length, ends, n in candidates
-            if length >= best[0] - tie_mm
-        }
-        short_mm = {n: float(np.hypot(*(short[1] - short[0]))) for n, short in shorts.items()}
-        length, ends, n = best
-        rivals = tuple(short_mm[m] for m in shorts if loops.plane[m] != loops.plane[n])
-        axes[owner] = PlanarAxes(
-            int(loops.plane[n]), ends / scale, shorts[n] / scale, length, short_mm[n], rivals
+    tied = axes.long >= _largest(axes.long, loops.owner, count)[loops.owner] - tie_mm
+    candidates: dict[int, list[int]] = {}
+    for n in np.flatnonzero(tied).tolist():
+        candidates.setdefault(int(loops.owner[n]), []).append(n)
+    for owner, numbers in candidates.items():
+        best = max(numbers, key=axes.long.__getitem__)
+        rivals = tuple(float(axes.short[n]) for n in numbers if loops.plane[n] != loops.plane[best])
+        ends = axes.ends[best] / scale
+        found[owner] = PlanarAxes(
+            int(loops.plane[best]),
+            ends[:2],
+            ends[2:],
+            float(axes.long[best]),
+            float(axes.short[best]),
+            rivals,
         )
-    return axes
+    return found
 
 
 def _largest(widths: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
@@ -151,10 +184,51 @@ def farthest_pair(points: np.ndarray) -> np.ndarray:
     from scipy.spatial import ConvexHull
     from scipy.spatial.distance import cdist
 
-    if len(points) > 256:
-        points = points[ConvexHull(points).vertices]
+    points = points[ConvexHull(points).vertices]
     apart = cdist(points, points, "sqeuclidean")
     return points[list(divmod(int(np.argmax(apart)), len(points)))]
+
+
+def _farthest_pairs(stack: np.ndarray) -> np.ndarray:
+    """The two points farthest apart of each outline (n, points, 2): (n, 2, 2)."""
+    centered = (stack - stack.mean(axis=1, keepdims=True)).astype(np.float32)
+    squares = (centered * centered).sum(axis=2)
+    apart = centered @ (-2 * centered.transpose(0, 2, 1))
+    apart += squares[:, :, None]
+    apart += squares[:, None, :]
+    pairs = np.divmod(apart.reshape(len(stack), -1).argmax(axis=1), stack.shape[1])
+    return stack[np.arange(len(stack))[:, None], np.stack(pairs, axis=1)]
+
+
+def _longest_chords(stack: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """`longest_chord` of each outline (n, points, 2) for its direction (n, 2): (n, 2, 2).
+
+    Most outlines run once up and once down along the direction. Those are laid one beyond the other, so that
+    one interpolation serves all of them.
+    """
+    count, size, _ = stack.shape
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    axes = np.stack([along, across], axis=1)
+    local = stack @ axes.transpose(0, 2, 1)
+    place = np.arange(size + 1)
+    around = (local[:, :, 0].argmin(axis=1)[:, None] + place) % size
+    x, y = local[np.arange(count)[:, None], around].transpose(2, 0, 1)
+    top = x.argmax(axis=1)[:, None]
+    up = np.diff(x, axis=1) * np.where(place[:-1] < top, 1, -1) >= 0
+    x -= x[:, :1]
+    shift = 2.0 * x.max() * np.arange(count)[:, None]
+    x += shift
+    rising = place <= top
+    one = np.interp(x.ravel(), x[rising], y[rising]).reshape(x.shape)
+    falling = (place >= top)[:, ::-1]
+    other = np.interp(x.ravel(), x[:, ::-1][falling], y[:, ::-1][falling]).reshape(x.shape)
+    best = np.abs(one - other).argmax(axis=1)
+    every = np.arange(count)
+    where = (x - shift)[every, best] + local[:, :, 0].min(axis=1)
+    chords = np.stack([np.stack([where, y_[every, best]], axis=1) for y_ in (one, other)], axis=1) @ axes
+    for number in np.flatnonzero(~up.all(axis=1)).tolist():
+        chords[number] = longest_chord(stack[number], along[number])
+    return np.asarray(chords)
 
 
 def longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -164,9 +238,6 @@ def longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """
     across = np.array([-direction[1], direction[0]])
     x0, y0 = outline @ direction, outline @ across
-    ahead = np.r_[x0[1:], x0[:1]] > x0
-    if np.count_nonzero(ahead[1:] != ahead[:-1]) + (ahead[0] != ahead[-1]) == 2:
-        return _longest_of_two_chains(x0, y0) @ np.stack([direction, across])
     after = np.r_[1 : len(outline), 0]
     x1, y1 = x0[after], y0[after]
     swap = x0 > x1
@@ -181,14 +252,3 @@ def longest_chord(outline: np.ndarray, direction: np.ndarray) -> np.ndarray:
     length = y[1::2] - y[::2]
     longest = int(np.argmax(length))
     return stations[line[2 * longest]] * direction + np.outer(y[2 * longest : 2 * longest + 2], across)
-
-
-def _longest_of_two_chains(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The longest line along y inside an outline that runs once up and once down along x: (2, 2)."""
-    start = int(np.argmin(x))
-    x, y = np.r_[x[start:], x[: start + 1]], np.r_[y[start:], y[: start + 1]]
-    top = int(np.argmax(x))
-    one = np.interp(x, x[: top + 1], y[: top + 1])
-    other = np.interp(x, x[: top - 1 if top else None : -1], y[: top - 1 if top else None : -1])
-    longest = int(np.argmax(np.abs(one - other)))
-    return np.array([[x[longest], one[longest]], [x[longest], other[longest]]])

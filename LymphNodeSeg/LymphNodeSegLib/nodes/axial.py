@@ -10,8 +10,10 @@ import numpy as np
 from ..images.image import Geometry
 from .axes import DIRECTIONS, Axes, axes_of_outlines, in_slices, planar_axes
 from .interpolation import PAD, signed_distance
-from .solid import Surface
-from .surface import Ellipsoid, cut, smooth_surface, widths_of_cuts
+from .mesh import cuts, even_heights, longest_heights
+from .packed import packed
+from .solid import Moments, Surface
+from .surface import Ellipsoid, smooth_surfaces
 
 EXACTLY_AXIAL_DEGREES = 0.01
 """Below this tilt the slices are the axial planes; above it masks are reformatted, however small the tilt."""
@@ -25,74 +27,77 @@ def tilt_degrees(geometry: Geometry) -> float:
 
 
 def axial_axes(
-    masks: Sequence[np.ndarray], surfaces: Sequence[Surface], geometry: Geometry
+    masks: Sequence[np.ndarray], surfaces: Sequence[Surface], moments: Moments, geometry: Geometry
 ) -> list[Optional[Axes]]:
     """The RECIST axes of masks in planes perpendicular to the patient's S axis.
 
-    Axial planes, one smallest voxel spacing apart, cut the smooth surface around the mask's voxels (see
-    `surface`). A mask that has no such surface is sampled in axial planes instead (`_reformat`).
+    The smooth surface around the mask's voxels (see `surface`) is cut where its cut is longest. A mask that
+    has no such surface is sampled in axial planes instead (`_reformat`).
 
     Args:
         masks: Boolean blocks [k, j, i] of the grid; the first voxel of a block is its index (0, 0, 0).
-        surfaces: `solid.surface_of` each mask.
+        surfaces: `solid.surfaces_of` them.
+        moments: `solid.moments_of` them.
         geometry: The grid (its spacing and direction are used).
 
     Returns:
         For each mask its axes; None where the planes missed all of it.
     """
-    axes: list[Optional[Axes]] = []
-    without = []
-    for number, (mask, surface) in enumerate(zip(masks, surfaces)):
-        smooth = smooth_surface(mask, surface)
-        if isinstance(smooth, Ellipsoid):
-            axes.append(_axes_of_ellipsoid(smooth, geometry))
-        else:
-            axes.append(None if smooth is None else _axes_of_surface(smooth, geometry))
-        if axes[-1] is None:
-            without.append(number)
-    if without:
-        for number, found in zip(without, _reformatted_axes([masks[n] for n in without], geometry)):
+    axes: list[Optional[Axes]] = [None] * len(masks)
+    smooth = smooth_surfaces(surfaces, moments)
+    ellipsoids = {n: one for n, one in enumerate(smooth) if isinstance(one, Ellipsoid)}
+    if ellipsoids:
+        for number, found in zip(ellipsoids, _axes_of_ellipsoids([*ellipsoids.values()], geometry)):
             axes[number] = found
+    curved = {n: one for n, one in enumerate(smooth) if isinstance(one, np.ndarray)}
+    if curved:
+        for number, found in zip(curved, _axes_of_surfaces(np.stack([*curved.values()]), geometry)):
+            axes[number] = found
+    without = [number for number, found in enumerate(axes) if found is None]
+    if without:
+        for number, reformatted in zip(without, _reformatted_axes([masks[n] for n in without], geometry)):
+            axes[number] = reformatted
     return axes
 
 
-def _axes_of_ellipsoid(ellipsoid: Ellipsoid, geometry: Geometry) -> Axes:
-    """The axes in the axial plane through its center, where its cut is largest."""
+def _axes_of_ellipsoids(ellipsoids: Sequence[Ellipsoid], geometry: Geometry) -> list[Axes]:
+    """The axes in the axial planes through their centers, where their cuts are largest."""
     to_mm = geometry.direction * np.array(geometry.spacing_mm)
-    half_axes = ellipsoid.half_axes @ to_mm.T
-    quadric = np.linalg.inv(half_axes.T @ half_axes)
-    values, vectors = np.linalg.eigh(quadric[:2, :2])
+    half_axes = np.stack([ellipsoid.half_axes for ellipsoid in ellipsoids]) @ to_mm.T
+    quadrics = np.linalg.inv(half_axes.transpose(0, 2, 1) @ half_axes)
+    values, vectors = np.linalg.eigh(quadrics[:, :2, :2])
     half_mm = 1 / np.sqrt(values)  # the longer one first
-    ends = np.zeros((4, 3))
-    ends[[0, 2], :2] = (vectors * half_mm).T
-    ends[[1, 3]] = -ends[[0, 2]]
-    return Axes(
-        2 * float(half_mm[0]), 2 * float(half_mm[1]), ellipsoid.center + ends @ np.linalg.inv(to_mm).T
-    )
+    ends = np.zeros((len(ellipsoids), 4, 3))
+    ends[:, ::2, :2] = (vectors * half_mm[:, None, :]).transpose(0, 2, 1)
+    ends[:, 1::2] = -ends[:, ::2]
+    ends = np.array([ellipsoid.center for ellipsoid in ellipsoids])[:, None] + ends @ np.linalg.inv(to_mm).T
+    return [Axes(2 * long_mm, 2 * short_mm, at) for (long_mm, short_mm), at in zip(half_mm.tolist(), ends)]
 
 
-def _axes_of_surface(vertices_ijk: np.ndarray, geometry: Geometry) -> Optional[Axes]:
-    """The axes in the axial planes through a surface."""
+def _axes_of_surfaces(vertices_ijk: np.ndarray, geometry: Geometry) -> list[Axes]:
+    """The axes of surfaces (n, vertices, 3) in the axial planes in which they are longest."""
     spacing, direction = np.array(geometry.spacing_mm), geometry.direction
     vertices = (vertices_ijk * spacing) @ direction.T
-    z, step_mm = vertices[:, 2], float(spacing.min())
-    middle = float(z.mean())
-    heights = middle + step_mm * np.arange(
-        np.ceil((z.min() - middle) / step_mm), np.floor((z.max() - middle) / step_mm) + 1
-    )
     angles = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
-    widths = widths_of_cuts(vertices, heights, np.stack([np.cos(angles), np.sin(angles)], axis=1))
-    share = np.cos(np.pi / (2 * DIRECTIONS))
-    best: Optional[tuple[float, np.ndarray, float]] = None
-    for n in np.argsort(-widths, kind="stable").tolist():
-        if best is not None and widths[n] <= best[0] * share:
-            break
-        found = axes_of_outlines(cut(vertices, float(heights[n])))
-        if found is not None and (best is None or found[0] > best[0]):
-            best = (found[0], np.column_stack([found[1], np.full(4, heights[n])]), found[2])
-    if best is None:
-        return None
-    return Axes(best[0], best[2], (best[1] @ direction) / spacing)
+    surface, heights = longest_heights(vertices, np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    outlines, cut = cuts(vertices[surface], heights)
+    bent = np.unique(surface[np.flatnonzero(np.bincount(cut) > 1)])
+    if len(bent):  # wide because cut in two pieces: one piece may be longer elsewhere
+        more = even_heights(vertices[bent])
+        surface = np.concatenate([surface, np.repeat(bent, more.shape[1])])
+        heights = np.concatenate([heights, more.ravel()])
+        outlines, cut = cuts(vertices[surface], heights)
+    found = axes_of_outlines(outlines)
+    best: dict[int, int] = {}
+    for n, owner in enumerate(surface[cut].tolist()):
+        if owner not in best or found.long[n] > found.long[best[owner]]:
+            best[owner] = n
+    axes = []
+    for owner in range(len(vertices)):
+        n = best[owner]
+        ends = np.column_stack([found.ends[n], np.full(4, heights[cut[n]])])
+        axes.append(Axes(float(found.long[n]), float(found.short[n]), (ends @ direction) / spacing))
+    return axes
 
 
 def _reformatted_axes(masks: Sequence[np.ndarray], geometry: Geometry) -> list[Optional[Axes]]:
@@ -111,7 +116,7 @@ def _reformatted_axes(masks: Sequence[np.ndarray], geometry: Geometry) -> list[O
         reformat, matrix = _reformat(mask, to_ijk, geometry.spacing_mm)
         reformats.append(reformat)
         matrices.append(matrix)
-    found = planar_axes(reformats, spacing_mm)
+    found = planar_axes(packed(reformats), len(reformats), spacing_mm)
     return [None if axes is None else in_slices(axes, matrix) for axes, matrix in zip(found, matrices)]
 
 

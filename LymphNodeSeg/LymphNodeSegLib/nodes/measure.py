@@ -17,8 +17,17 @@ from .blocks import Block, blocks_of
 from .hints import t2_hint
 from .neighbors import nearest_mm
 from .node import Diameter, Node, NodeMask, Point
+from .packed import Pack, packed
 from .reading import size_class
-from .solid import Surface, max_diameter_mm, sphericity, surface_area_mm2, surface_of
+from .solid import (
+    Moments,
+    Surface,
+    max_diameters_mm,
+    moments_of,
+    sphericity,
+    surface_areas_mm2,
+    surfaces_of,
+)
 from .stations import UNKNOWN, Landmarks, find_landmarks, side_of
 
 DEFAULT_SETTINGS = Settings()
@@ -73,22 +82,31 @@ def measure_nodes(
     geometry = labels.geometry
     blocks = blocks_of(labels.array)
     wanted = [block for block in blocks if only is None or block.label in only]
-    surfaces = [surface_of(block.mask) for block in wanted]
+    if not wanted:
+        return ()
+    masks = [block.mask for block in wanted]
+    packs = packed(masks)
+    surfaces = surfaces_of(packs)
+    moments = moments_of(packs)
     nearest = nearest_mm(blocks, wanted, surfaces, geometry)
-    acquisition, axial = _all_axes(wanted, surfaces, geometry)
+    acquisition, axial = _all_axes(wanted, packs, surfaces, moments, geometry)
+    starts = np.array([block.start_ijk for block in wanted])
+    solids = zip(
+        moments.counts.tolist(),
+        _ras(moments.centers + starts, geometry),
+        max_diameters_mm(surfaces, moments, geometry.spacing_mm),
+        surface_areas_mm2(packs, geometry.spacing_mm[::-1]).tolist(),
+    )
     hinted = t2 if settings.reading_aids else None
     images = _Images(probability, probability_spread, dwi, adc, hinted, known)
     if not settings.reading_aids:
         landmarks = None
-    elif landmarks is None and t2 is not None and wanted:
+    elif landmarks is None and t2 is not None:
         landmarks = find_landmarks(t2)
-    centroids = _ras(np.array([_center_ijk(block) for block in wanted]), geometry) if wanted else []
     nodes = []
-    for block, surface, centroid, axes in zip(wanted, surfaces, centroids, zip(acquisition, axial)):
+    for block, solid, axes in zip(wanted, solids, zip(acquisition, axial)):
         name = ids[block.label] if ids and block.label in ids else f"LN{block.label:03d}"
-        nodes.append(
-            _node(name, block, surface, geometry, centroid, axes, nearest, images, landmarks, settings)
-        )
+        nodes.append(_node(name, block, _Solid(*solid), geometry, axes, nearest, images, landmarks, settings))
     return tuple(nodes)
 
 
@@ -108,33 +126,44 @@ class _Images:
     known: Optional[np.ndarray]
 
 
+@dataclass(frozen=True)
+class _Solid:
+    """Voxels, center of mass, 3-D diameter and surface of a node."""
+
+    count: int
+    centroid: Point
+    max_diameter_mm: float
+    area_mm2: float
+
+
 def _all_axes(
-    blocks: Sequence[Block], surfaces: Sequence[Surface], geometry: Geometry
+    blocks: Sequence[Block],
+    packs: Sequence[Pack],
+    surfaces: Sequence[Surface],
+    moments: Moments,
+    geometry: Geometry,
 ) -> tuple[list[_Axes], list[_Axes]]:
     """Long and short axis of all nodes: in the acquisition plane, and in the true axial plane."""
-    masks = [block.mask for block in blocks]
-    planar = planar_axes(masks, (geometry.spacing_mm[1], geometry.spacing_mm[0]))
+    planar = planar_axes(packs, len(blocks), (geometry.spacing_mm[1], geometry.spacing_mm[0]))
     acquisition = _diameters([None if axes is None else in_slices(axes) for axes in planar], blocks, geometry)
     if tilt_degrees(geometry) < EXACTLY_AXIAL_DEGREES:
         return acquisition, acquisition
-    return acquisition, _diameters(axial_axes(masks, surfaces, geometry), blocks, geometry)
+    axial = axial_axes([block.mask for block in blocks], surfaces, moments, geometry)
+    return acquisition, _diameters(axial, blocks, geometry)
 
 
 def _node(
     name: str,
     block: Block,
-    surface: Surface,
+    solid: _Solid,
     geometry: Geometry,
-    centroid: Point,
     axes: tuple[_Axes, _Axes],
     nearest: Mapping[int, float],
     images: _Images,
     landmarks: Optional[Landmarks],
     settings: Settings,
 ) -> Node:
-    spacing_mm = geometry.spacing_mm
-    count = int(np.count_nonzero(block.mask))
-    volume_mm3 = count * geometry.voxel_volume_mm3
+    volume_mm3 = solid.count * geometry.voxel_volume_mm3
     mask = NodeMask(block.mask, block.start_ijk, geometry)
     mean_dwi, min_dwi, max_dwi = _statistics(images.dwi, block, images.known)
     mean_adc, min_adc, max_adc = _statistics(images.adc, block, images.known)
@@ -149,9 +178,9 @@ def _node(
         long_axis=long_axis,
         axial_short_axis=axial[1],
         axial_long_axis=axial[0],
-        max_diameter_3d_mm=max_diameter_mm(block.mask, surface, spacing_mm),
-        sphericity=sphericity(volume_mm3, surface_area_mm2(block.mask, spacing_mm[::-1])),
-        centroid_ras_mm=centroid,
+        max_diameter_3d_mm=solid.max_diameter_mm,
+        sphericity=sphericity(volume_mm3, solid.area_mm2),
+        centroid_ras_mm=solid.centroid,
         confidence=_statistics(images.probability, block, None)[0],
         confidence_spread=_statistics(images.spread, block, None)[0],
         mean_dwi=mean_dwi,
@@ -163,9 +192,9 @@ def _node(
         nearest_node_mm=nearest.get(block.label),
         largest_tied_short_axis_mm=max((short_mm, *rivals_mm)) if short_mm is not None else None,
         size_class=size_class(short_mm, settings.suspicious_mm) if settings.reading_aids else "",
-        side=side_of(centroid, landmarks) if landmarks else "",
+        side=side_of(solid.centroid, landmarks) if landmarks else "",
         station=UNKNOWN if landmarks else "",
-        notes=_notes(block, mask, count, images, short_mm, rivals_mm),
+        notes=_notes(block, mask, solid.count, images, short_mm, rivals_mm),
     )
 
 
@@ -182,12 +211,6 @@ def _diameters(found: Sequence[Optional[Axes]], blocks: Sequence[Block], geometr
         short_axis = Diameter(axes.short_mm, next(points), next(points))
         diameters.append((long_axis, short_axis, axes.rivals_mm))
     return diameters
-
-
-def _center_ijk(block: Block) -> np.ndarray:
-    """Center of mass of a node in the label map."""
-    counts = [np.count_nonzero(block.mask, axis=others) for others in ((0, 1), (0, 2), (1, 2))]
-    return np.array([count @ np.arange(len(count)) / count.sum() for count in counts]) + block.start_ijk
 
 
 def _ras(points_ijk: np.ndarray, geometry: Geometry) -> list[Point]:

@@ -40,25 +40,28 @@ def nearest_mm(
         if number not in points:
             block = blocks[number]
             own = known.get(block.label) or surface_of(block.mask)
-            points[number] = (own.points + block.start_ijk) * spacing
+            points[number] = ((own.points + block.start_ijk) * spacing).T.copy()
         return points[number]
+
+    def gap(own: int, other: int) -> float:
+        pair = (min(own, other), max(own, other))
+        if pair not in pairs:
+            boxes = (low[own], high[own]), (low[other], high[other])
+            pairs[pair] = _gap_mm(surface(own), surface(other), *boxes)
+        return pairs[pair]
 
     nearest = {}
     for block in wanted:
         own = position[block.label]
-        gap = np.maximum(0.0, np.maximum(low - high[own], low[own] - high))
-        at_least = np.sqrt((gap**2).sum(axis=1))
+        apart = np.maximum(np.maximum(low - high[own], low[own] - high), 0.0)
+        at_least = np.sqrt((apart * apart) @ np.ones(3))
         at_least[own] = np.inf
-        best = np.inf
-        for other in np.argsort(at_least, kind="stable").tolist():
-            if at_least[other] >= best:
-                break
-            pair = (min(own, other), max(own, other))
-            if pair not in pairs:
-                boxes = (low[own], high[own]), (low[other], high[other])
-                pairs[pair] = _gap_mm(surface(own), surface(other), *boxes)
-            best = min(best, pairs[pair])
-        nearest[block.label] = float(best)
+        best = gap(own, int(at_least.argmin()))
+        rest = np.flatnonzero(at_least < best)
+        for other in rest[at_least[rest].argsort(kind="stable")].tolist():
+            if at_least[other] < best:
+                best = min(best, gap(own, other))
+        nearest[block.label] = best
     return nearest
 
 
@@ -66,21 +69,25 @@ _Box = tuple[np.ndarray, np.ndarray]
 
 
 def _gap_mm(first: np.ndarray, second: np.ndarray, around_first: _Box, around_second: _Box) -> float:
-    """Smallest distance between two sets of points, each with the box around it."""
+    """Smallest distance between two sets of points (3, n), each with the box around it."""
     from scipy.spatial.distance import cdist
 
     outside_mm2 = _outside_mm2(first, around_second)
-    at_most = float(cdist(first[[np.argmin(outside_mm2)]], second, "sqeuclidean").min()) + 1e-9
+    away = second - first[:, outside_mm2.argmin()][:, None]
+    at_most = float(np.einsum("kn,kn->n", away, away).min()) + 1e-9
     # Only points no farther from the other set's box than that can be nearer.
-    first, second = first[outside_mm2 <= at_most], second[_outside_mm2(second, around_first) <= at_most]
-    if len(first) * len(second) > _MOST_PAIRS:
+    one = first.T[outside_mm2 <= at_most]
+    other = second.T[_outside_mm2(second, around_first) <= at_most]
+    if len(one) * len(other) > _MOST_PAIRS:
         from scipy.spatial import cKDTree
 
-        return float(cKDTree(first).query(second)[0].min())
-    return float(np.sqrt(cdist(first, second, "sqeuclidean").min()))
+        return float(cKDTree(one).query(other)[0].min())
+    return float(np.sqrt(cdist(one, other, "sqeuclidean").min()))
 
 
 def _outside_mm2(points: np.ndarray, box: _Box) -> np.ndarray:
-    """How far each point lies outside a box, squared."""
-    beyond = points - np.clip(points, *box)
-    return np.asarray(np.einsum("nk,nk->n", beyond, beyond))
+    """How far each point (3, n) lies outside a box, squared."""
+    low, high = box
+    beyond = np.maximum(low[:, None] - points, points - high[:, None])
+    np.maximum(beyond, 0.0, out=beyond)
+    return np.asarray(np.einsum("kn,kn->n", beyond, beyond))

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .packed import Pack
+
 TOLERANCE_PIXELS = 0.15
 """How far the curve may leave a pixel center on its wrong side."""
 
@@ -29,12 +31,12 @@ _BATCH = 64
 _RESTLESS = 4  # harmonics from which a curve may swing out between its points
 _ROUNDS = 4  # of moving the points' parameters to the nearest place on the curve, at each order
 
-# For each 2x2 cell (bits: 1 top left, 2 top right, 4 bottom right, 8 bottom left) the line's piece as
+# For each 2x2 cell (bits: 1 top left, 2 top right, 4 bottom left, 8 bottom right) the line's piece as
 # (from side, to side), inside on the same hand all along; sides: 0 top, 1 right, 2 bottom, 3 left.
-_FROM = np.array([0, 0, 1, 1, 2, 0, 2, 2, 3, 0, 1, 1, 3, 0, 3, 0])
-_TO = np.array([0, 3, 0, 3, 1, 1, 0, 3, 2, 2, 2, 2, 1, 1, 0, 0])
+_FROM = np.array([0, 0, 1, 1, 3, 0, 1, 1, 2, 0, 2, 2, 3, 0, 3, 0])
+_TO = np.array([0, 3, 0, 3, 2, 2, 2, 2, 1, 1, 0, 3, 1, 1, 0, 0])
 # The second piece of the cells whose inside corners touch by a corner only: they hang together.
-_SECOND = {5: (2, 3), 10: (3, 0)}
+_SECOND = {9: (2, 3), 6: (3, 0)}
 
 
 @dataclass(frozen=True)
@@ -59,45 +61,45 @@ class Loops:
         return len(self.owner)
 
 
-def outer_loops(masks: Sequence[np.ndarray]) -> Loops:
-    """The outlines of masks [plane, row, column] in their planes; outlines of holes are left out."""
-    voxels_of, crossings, ends, base = [], [], [], 0
-    bases, widths, areas = [], [], []
-    for mask in masks:
-        planes, rows, columns = mask.shape
-        padded = np.zeros((planes, rows + 2, columns + 2), np.uint8)
-        padded[:, 1:-1, 1:-1] = mask
-        width, area = columns + 2, (rows + 2) * (columns + 2)
-        flat = padded.ravel()
-        top = flat[: -width - 1] | flat[1:-width] << 1
-        # Rims are empty: the cells that straddle two rows or planes hold nothing, and need no care.
-        code = top | flat[width + 1 :] << 2 | flat[width:-1] << 3
-        corner = np.flatnonzero((code > 0) & (code < 15))
-        code = code[corner]
-        # A crossing's number: twice the voxel before it, plus 1 for a step down a column.
-        sides = 2 * (corner + base) + np.array([[0], [3], [2 * width], [1]])
-        cells = np.arange(len(code))
-        crossings.append(sides[_FROM[code], cells])
-        ends.append(sides[_TO[code], cells])
-        for case, (start, end) in _SECOND.items():
-            cells = np.flatnonzero(code == case)
-            crossings.append(sides[start, cells])
-            ends.append(sides[end, cells])
-        voxels_of.append(flat)
-        bases.append(base)
-        widths.append(width)
-        areas.append(area)
-        base += flat.size
+def outer_loops(packs: Sequence[Pack]) -> Loops:
+    """The outlines of packed masks [plane, row, column] in their planes; outlines of holes are left out."""
+    every = [_outer_loops(pack) for pack in packs]
+    if len(every) == 1:
+        return every[0]
+    start = np.cumsum([0, *(len(loops.points) for loops in every)])
+    first = [loops.first[:-1] + base for loops, base in zip(every, start)]
+    return Loops(
+        np.concatenate([loops.points for loops in every]),
+        np.concatenate([loops.outward for loops in every]),
+        np.concatenate([*first, start[-1:]]),
+        np.concatenate([loops.owner for loops in every]),
+        np.concatenate([loops.plane for loops in every]),
+    )
+
+
+def _outer_loops(pack: Pack) -> Loops:
+    flat = pack.voxels.ravel()
+    right, down, _ = pack.strides
+    code = flat[:-right] | flat[right:] << 1
+    code = code[:-down] | code[down:] << 2
+    corner = np.flatnonzero((code > 0) & (code < 15))
+    code = code[corner]
+    # A crossing's number: twice the voxel before it, plus 1 for a step down a column.
+    sides = (2 * corner + np.array([[0], [2 * right + 1], [2 * down], [1]])).T
+    every = np.arange(len(code))
+    crossings, ends = [sides[every, _FROM[code]]], [sides[every, _TO[code]]]
+    for case, (start, end) in _SECOND.items():
+        cells = np.flatnonzero(code == case)
+        crossings.append(sides[cells, start])
+        ends.append(sides[cells, end])
     chains, first = chained(np.concatenate(crossings), np.concatenate(ends))
-    owner = np.searchsorted(bases, chains[first[:-1]] >> 1, side="right") - 1
-    of_point = np.repeat(owner, np.diff(first))
-    voxel, down = chains >> 1, chains & 1
-    plane, within = np.divmod(voxel - np.array(bases)[of_point], np.array(areas)[of_point])
-    y, x = np.divmod(within, np.array(widths)[of_point])
-    points = np.stack([y + 0.5 * down, x + 0.5 * (1 - down)], axis=1) - 1.0
-    sign = np.where(np.concatenate(voxels_of)[voxel], 1.0, -1.0)
-    outward = np.stack([sign * down, sign * (1 - down)], axis=1)
-    loops = Loops(points, outward, first, owner, plane[first[:-1]])
+    voxel, downwards = chains >> 1, chains & 1
+    x, y, plane, owner = pack.places(voxel)
+    points = np.stack([y + 0.5 * downwards, x + 0.5 * (1 - downwards)], axis=1)
+    sign = 2.0 * flat[voxel] - 1
+    outward = np.stack([sign * downwards, sign * (1 - downwards)], axis=1)
+    heads = first[:-1]
+    loops = Loops(points, outward, first, pack.numbers[owner[heads]], plane[heads])
     return chosen(loops, np.flatnonzero(_signed_areas(loops) < 0))  # holes run the other way round
 
 
@@ -172,13 +174,14 @@ def _fit(loops: Loops, batch: np.ndarray) -> list[tuple[int, np.ndarray]]:
         for _ in range(_ROUNDS):
             basis = _basis(angle[left], order)
             coefficients = _least_squares(basis, p, w)
-            curve = basis @ coefficients
-            tangent = _derivative(basis) @ coefficients
-            speed = (tangent**2).sum(axis=2) + 1e-12
-            angle[left] += np.clip(((p - curve) * tangent).sum(axis=2) / speed, -0.3, 0.3)
-        normal = np.stack([-tangent[..., 1], tangent[..., 0]], axis=2) / np.sqrt(speed)[..., None]
-        off = ((p - curve) * normal).sum(axis=2)
-        half = 0.5 * (outward[left] * normal).sum(axis=2)
+            both = basis @ np.concatenate([coefficients, _derived(coefficients)], axis=2)
+            off_y, off_x = p[..., 0] - both[..., 0], p[..., 1] - both[..., 1]
+            along_y, along_x = both[..., 2], both[..., 3]
+            speed = along_y * along_y + along_x * along_x + 1e-12
+            angle[left] += np.clip((off_y * along_y + off_x * along_x) / speed, -0.3, 0.3)
+        speed = np.sqrt(speed)
+        off = (off_x * along_y - off_y * along_x) / speed
+        half = 0.5 * (outward[left, :, 1] * along_y - outward[left, :, 0] * along_x) / speed
         # Inside centers must not lie beyond the curve, outside centers not within it.
         wrong = np.maximum(off - half, -(off + half)) * used[left] - 1e9 * (1 - used[left])
         good = wrong.max(axis=1) <= TOLERANCE_PIXELS
@@ -206,9 +209,9 @@ def _parameters(points: np.ndarray, used: np.ndarray, lengths: np.ndarray) -> tu
     """
     center = (points * used[..., None]).sum(axis=1) / lengths[:, None]
     centered = (points - center[:, None]) * used[..., None]
-    moments = np.einsum("bna,bnc->bac", centered, centered) / lengths[:, None, None]
+    moments = centered.transpose(0, 2, 1) @ centered / lengths[:, None, None]
     values, vectors = np.linalg.eigh(moments + 0.05 * np.eye(2))
-    round_ = np.einsum("bna,bac->bnc", points - center[:, None], vectors / np.sqrt(values)[:, None, :])
+    round_ = (points - center[:, None]) @ (vectors / np.sqrt(values)[:, None, :])
     ahead = np.empty_like(round_)
     ahead[:, :-1] = round_[:, 1:]
     ahead[:, -1] = round_[:, 0]
@@ -225,21 +228,22 @@ def _basis(angle: np.ndarray, order: int) -> np.ndarray:
     """1, cos t, sin t, cos 2t, ... along a new last axis: 2 order + 1 functions."""
     basis = np.empty((*angle.shape, 2 * order + 1))
     basis[..., 0] = 1.0
-    turn = np.exp(1j * angle)
-    power = turn
-    for n in range(1, order + 1):
-        basis[..., 2 * n - 1], basis[..., 2 * n] = power.real, power.imag
-        power = power * turn
+    cosine, sine = np.cos(angle), np.sin(angle)
+    basis[..., 1], basis[..., 2] = cosine, sine
+    for n in range(3, 2 * order + 1, 2):
+        before, along = basis[..., n - 2], basis[..., n - 1]
+        basis[..., n] = before * cosine - along * sine
+        basis[..., n + 1] = along * cosine + before * sine
     return basis
 
 
-def _derivative(basis: np.ndarray) -> np.ndarray:
-    """The derivatives of the basis functions."""
-    order = np.arange(1, basis.shape[-1] // 2 + 1)
-    derivative = np.zeros_like(basis)
-    derivative[..., 1::2] = -order * basis[..., 2::2]
-    derivative[..., 2::2] = order * basis[..., 1::2]
-    return derivative
+def _derived(coefficients: np.ndarray) -> np.ndarray:
+    """The coefficients (batch, functions, 2) of the curves' derivatives."""
+    order = np.arange(1, coefficients.shape[1] // 2 + 1)[:, None]
+    derived = np.zeros_like(coefficients)
+    derived[:, 1::2] = order * coefficients[:, 2::2]
+    derived[:, 2::2] = -order * coefficients[:, 1::2]
+    return derived
 
 
 def _least_squares(basis: np.ndarray, points: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -1,14 +1,19 @@
-"""Measures of a node as a solid: surface, 3-D diameter, area."""
+"""Measures of nodes as solids: surface, moments, 3-D diameter, area."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
+from .packed import Pack, packed
+
+_ROUGHLY = 32  # directions for a first, too short diameter
 _DIRECTIONS = 96
+_MANY = 400  # points beyond which not every two are compared
 _AREA_DIRECTIONS = 20000
 
 
@@ -25,78 +30,138 @@ class Surface:
     inwards: np.ndarray
 
 
+def surfaces_of(packs: Sequence[Pack]) -> list[Surface]:
+    """The surface of each of the packed masks, in the order of their numbers."""
+    surfaces: dict[int, Surface] = {}
+    for pack in packs:
+        flat = pack.voxels.ravel()
+        before = [np.flatnonzero(flat[step:] != flat[:-step]) for step in pack.strides]
+        voxels = np.concatenate(before).astype(np.int32)
+        *ijk, owner = pack.places(voxels)
+        points, inwards = np.stack(ijk, axis=1).astype(float), np.zeros((len(voxels), 3))
+        end = 0
+        for axis, found in enumerate(before):
+            part = slice(end, end := end + len(found))
+            points[part, axis] += 0.5
+            inwards[part, axis] = 0.5 - flat[found]
+        order = np.argsort(owner.astype(np.int32), kind="stable")
+        points, inwards = points.take(order, axis=0), inwards.take(order, axis=0)
+        first = np.searchsorted(owner[order], np.arange(len(pack.numbers) + 1)).tolist()
+        for number, a, b in zip(pack.numbers.tolist(), first, first[1:]):
+            surfaces[number] = Surface(points[a:b], inwards[a:b])
+    return [surfaces[number] for number in range(len(surfaces))]
+
+
 def surface_of(mask: np.ndarray) -> Surface:
-    """The surface of a mask [k, j, i]."""
-    padded = _with_empty_rim(mask)
-    flat = padded.ravel()
-    steps = (1, padded.shape[2], padded.shape[1] * padded.shape[2])  # along i, j, k
-    before = [np.flatnonzero(flat[step:] != flat[:-step]) for step in steps]
-    voxels = np.concatenate(before)
-    axis = np.repeat(np.arange(3), [len(one) for one in before])
-    k, within = np.divmod(voxels, steps[2])
-    j, i = np.divmod(within, steps[1])
-    points = np.stack([i, j, k], axis=1) - 1.0
-    each = np.arange(len(points))
-    points[each, axis] += 0.5
-    inwards = np.zeros_like(points)
-    inwards[each, axis] = np.where(flat[voxels], -0.5, 0.5)
-    return Surface(points, inwards)
+    """The surface of one mask [k, j, i]."""
+    return surfaces_of(packed([mask]))[0]
 
 
-def _with_empty_rim(mask: np.ndarray) -> np.ndarray:
-    """The mask with a voxel of background on every side; `numpy.pad` takes longer than all that follows."""
-    padded = np.zeros(tuple(size + 2 for size in mask.shape), np.bool_)
-    padded[1:-1, 1:-1, 1:-1] = mask
-    return padded
+@dataclass(frozen=True)
+class Moments:
+    """Of the voxels of several masks.
+
+    Attributes:
+        counts: How many there are, (n,).
+        centers: Centers of mass, (n, 3), in i, j, k.
+        covariances: Of i, j, k within each mask, (n, 3, 3).
+        tips: Half a slice beyond the first and the last slice the middle of that slice, (n, 2, 3).
+    """
+
+    counts: np.ndarray
+    centers: np.ndarray
+    covariances: np.ndarray
+    tips: np.ndarray
 
 
-def max_diameter_mm(mask: np.ndarray, surface: Surface, spacing_mm: tuple[float, ...]) -> float:
-    """Largest distance between two points of the surface.
+def moments_of(packs: Sequence[Pack]) -> Moments:
+    """The moments of each of the packed masks, none of them empty, in the order of their numbers."""
+    total = sum(len(pack.numbers) for pack in packs)
+    counts, centers = np.zeros(total, np.int64), np.zeros((total, 3))
+    covariances, tips = np.zeros((total, 3, 3)), np.zeros((total, 2, 3))
+    for pack in packs:
+        i, j, k, owner = pack.places(np.flatnonzero(pack.voxels).astype(np.int32))
+        first = np.searchsorted(owner, np.arange(len(pack.numbers)))
+        count = np.diff(np.append(first, len(owner)))
+        for end, (one, beyond) in enumerate(((first, -0.5), (first + count - 1, 0.5))):
+            tip = np.flatnonzero(k == k[one][owner])
+            many = np.bincount(owner[tip])
+            for axis, place in ((0, i), (1, j)):
+                tips[pack.numbers, end, axis] = np.bincount(owner[tip], place[tip]) / many
+            tips[pack.numbers, end, 2] = k[one] + beyond
+        ijk = np.stack([i, j, k]).astype(float)
+        center = np.add.reduceat(ijk, first, axis=1) / count
+        squares = np.concatenate([ijk * ijk, ijk * ijk[[1, 2, 0]]])
+        ii, jj, kk, ij, jk, ki = np.add.reduceat(squares, first, axis=1) / count
+        second = np.array([[ii, ij, ki], [ij, jj, jk], [ki, jk, kk]]).transpose(2, 0, 1)
+        counts[pack.numbers], centers[pack.numbers] = count, center.T
+        covariances[pack.numbers] = second - center.T[:, :, None] * center.T[:, None, :]
+    return Moments(counts, centers, covariances, tips)
+
+
+def max_diameters_mm(
+    surfaces: Sequence[Surface], moments: Moments, spacing_mm: tuple[float, ...]
+) -> list[float]:
+    """Largest distance between two points of the surface, of each mask.
 
     The surface here is the outline in every slice, and half a slice beyond the first and the last slice the
     middle of that slice: taking all of its surface half a slice farther out, as voxel meshes do, makes nodes
     in thick slices millimeters too long.
 
     Args:
-        mask: Boolean [k, j, i], its bounding box.
-        surface: Its `surface_of`.
+        surfaces: `surfaces_of` the masks.
+        moments: Of the masks.
         spacing_mm: Voxel spacing along i, j, k.
     """
+    outlines = [
+        np.concatenate([surface.points[surface.inwards[:, 2] == 0], tips])
+        for surface, tips in zip(surfaces, moments.tips)
+    ]
+    first = np.cumsum([0, *(len(outline) for outline in outlines)])
+    points = np.concatenate(outlines) * np.asarray(spacing_mm)
+    along = sphere(_ROUGHLY).astype(np.float32) @ points.T.astype(np.float32)
+    widths = np.maximum.reduceat(along, first[:-1], axis=1) - np.minimum.reduceat(along, first[:-1], axis=1)
+    middle = 0.5 * (np.minimum.reduceat(points, first[:-1]) + np.maximum.reduceat(points, first[:-1]))
+    from_middle = np.linalg.norm(points - np.repeat(middle, np.diff(first), axis=0), axis=1)
+    # A point may end the diameter only if the farthest one on the other side can make it long enough.
+    farthest = np.maximum.reduceat(from_middle, first[:-1])
+    far = from_middle >= np.repeat(widths.max(axis=0) - farthest, np.diff(first)) - 1e-4
+    ranges = zip(first[:-1].tolist(), first[1:].tolist())
+    return [_largest_distance(points[a:b][far[a:b]]) for a, b in ranges]
+
+
+def _largest_distance(points: np.ndarray) -> float:
     from scipy.spatial.distance import cdist
 
-    outline = surface.points[surface.inwards[:, 2] == 0]
-    ends = []
-    for k, beyond in ((0, -0.5), (len(mask) - 1, 0.5)):
-        j, i = np.nonzero(mask[k])
-        ends.append((i.mean(), j.mean(), k + beyond))
-    points = np.concatenate([outline, ends]) * np.asarray(spacing_mm)
-    along = sphere(_DIRECTIONS).astype(np.float32) @ points.T.astype(np.float32)  # half the memory to fill
-    extreme = points[list({*along.argmax(axis=1).tolist(), *along.argmin(axis=1).tolist()})]
-    # The distance to all points from each extreme one: a diameter ends in two extreme points, and the
-    # directions are close enough together to contain one of the two.
-    at_least = cdist(extreme, extreme).max()
-    from_middle = np.linalg.norm(points - 0.5 * (points.min(axis=0) + points.max(axis=0)), axis=1)
-    far = points[from_middle >= at_least - from_middle.max() - 1e-9]
-    return float(max(at_least, cdist(extreme, far).max()))
+    extreme = points
+    if len(points) > _MANY:
+        # A diameter ends in two extreme points; directions so close together contain one of the two.
+        along = sphere(_DIRECTIONS) @ points.T
+        extreme = points[list({*along.argmax(axis=1).tolist(), *along.argmin(axis=1).tolist()})]
+    return float(np.sqrt(cdist(extreme, points, "sqeuclidean").max()))
 
 
-def surface_area_mm2(mask: np.ndarray, spacing_kji_mm: tuple[float, ...]) -> float:
+def surface_areas_mm2(packs: Sequence[Pack], spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
     """Surface by the Crofton formula: crossings counted along 13 directions (Lehmann and Legland 2012).
 
     Args:
-        mask: Boolean [k, j, i].
+        packs: The masks.
         spacing_kji_mm: Voxel spacing along k, j, i.
+
+    Returns:
+        The area of each mask, in the order of their numbers.
     """
-    padded = _with_empty_rim(mask)
-    flat = padded.ravel()
-    volume_mm3 = float(np.prod(spacing_kji_mm))
-    total = 0.0
-    for (k, j, i), length_mm, weight in _directions(tuple(spacing_kji_mm)):
-        # The rim is empty on all sides, so that a step over it meets nothing.
-        step = (k * padded.shape[1] + j) * padded.shape[2] + i
-        crossings = np.count_nonzero(flat[step:] != flat[:-step])
-        total += weight * crossings * volume_mm3 / length_mm
-    return 2.0 * total
+    areas = np.zeros(sum(len(pack.numbers) for pack in packs))
+    per_corner = 2.0 * float(np.prod(spacing_kji_mm)) * _crossings() @ _weights(tuple(spacing_kji_mm))
+    for pack in packs:
+        column, row, plane = pack.strides
+        code = pack.voxels.ravel()
+        for bit, step in ((1, column), (2, row), (4, plane)):
+            code = code[:-step] | code[step:] << bit
+        mixed = np.flatnonzero(code - np.uint8(1) < 254)  # neither empty nor full
+        owner = pack.owner[mixed // plane]
+        areas[pack.numbers] = np.bincount(owner, per_corner[code[mixed]], len(pack.numbers))
+    return areas
 
 
 def sphericity(volume_mm3: float, area_mm2: float) -> float:
@@ -107,18 +172,37 @@ def sphericity(volume_mm3: float, area_mm2: float) -> float:
     return min(1.0, float(np.pi ** (1 / 3) * (6 * volume_mm3) ** (2 / 3) / area_mm2))
 
 
+_OFFSETS = [o for o in product((-1, 0, 1), repeat=3) if o > (0, 0, 0)]  # the 13 directions, along k, j, i
+
+
+@lru_cache(maxsize=1)
+def _crossings() -> np.ndarray:
+    """For each 2x2x2 cell (bit k * 4 + j * 2 + i) how often lines in each direction cross the surface in it.
+
+    A line along an edge lies in four cells, one along a face's diagonal in two.
+    """
+    corners = list(product((0, 1), repeat=3))
+    crossings = np.zeros((256, len(_OFFSETS)))
+    inside = np.arange(256)[:, None] >> np.arange(8) & 1
+    for column, offset in enumerate(_OFFSETS):
+        cells = 2 ** offset.count(0)
+        for start, corner in enumerate(corners):
+            end = tuple(a + b for a, b in zip(corner, offset))
+            if end in corners:
+                crossings[:, column] += (inside[:, start] != inside[:, corners.index(end)]) / cells
+    return crossings
+
+
 @lru_cache(maxsize=8)
-def _directions(spacing_kji_mm: tuple[float, ...]) -> list[tuple[tuple[int, ...], float, float]]:
-    """The 13 grid directions: offset, length, and the share of the sphere that lies nearest to each."""
-    offsets = [o for o in product((-1, 0, 1), repeat=3) if o > (0, 0, 0)]
-    vectors = np.array(offsets) * np.array(spacing_kji_mm)
+def _weights(spacing_kji_mm: tuple[float, ...]) -> np.ndarray:
+    """For each direction the share of the sphere that lies nearest to it, over its step's length."""
+    vectors = np.array(_OFFSETS) * np.array(spacing_kji_mm)
     lengths = np.linalg.norm(vectors, axis=1)
     nearest = np.argmax(np.abs(sphere(_AREA_DIRECTIONS) @ (vectors / lengths[:, None]).T), axis=1)
-    shares = np.bincount(nearest, minlength=len(offsets)) / len(nearest)
-    return [(o, float(length), float(share)) for o, length, share in zip(offsets, lengths, shares)]
+    return np.asarray(np.bincount(nearest, minlength=len(_OFFSETS)) / len(nearest) / lengths)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def sphere(count: int) -> np.ndarray:
     """Unit vectors spread evenly over the sphere (Fibonacci lattice), (count, 3)."""
     n = np.arange(count) + 0.5

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...nodes.node import Diameter, Node
 from ...nodes.outline import outer_loops, smooth_outlines
+from ...nodes.packed import packed
 from .markup import text
 from .view import Box, View
 
@@ -82,7 +83,7 @@ def outline_paths(
     """
     if not masks:
         return []
-    loops = outer_loops([mask[None] for mask in masks])
+    loops = outer_loops(packed([mask[None] for mask in masks]))
     first, second = sorted((view.across, view.down))
     paths = [""] * len(masks)
     for curve, owner in zip(smooth_outlines(loops), loops.owner):
