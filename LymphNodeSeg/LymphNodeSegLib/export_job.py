@@ -12,7 +12,7 @@ import pickle
 import shutil
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -21,6 +21,7 @@ from .errors import InputError
 from .exit_codes import DEFECT, DONE, UNUSABLE
 from .result_folder import ResultFolder
 from .scene.node_list import ADDED, EDITED, FOUND
+from .worker_files import BYTES_A_STEP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,13 +131,27 @@ def _noted(listed: NodeList) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
-def leave_job(job: ExportJob, folder: Path) -> None:
-    """Put a job into an empty folder, for `main`; both ends are the same Python.
+def leave_job_steps(job: ExportJob, folder: Path) -> Generator[None, None, None]:
+    """Put a job into an empty folder, for `main`, in steps of some milliseconds; both ends are one Python.
 
     Raises:
         OSError: the disk is full.
     """
-    (folder / JOB).write_bytes(pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL))
+    voxels: list[pickle.PickleBuffer] = []  # not copied: a volume at once would hold up the window
+    values = pickle.dumps(job, protocol=5, buffer_callback=voxels.append)
+    for number, buffer in enumerate(voxels):
+        with (folder / f"{number:04d}.raw").open("wb") as stream:
+            data = buffer.raw()
+            for start in range(0, len(data), BYTES_A_STEP):
+                stream.write(data[start : start + BYTES_A_STEP])
+                yield
+    (folder / JOB).write_bytes(values)
+
+
+def _read_job(folder: Path) -> ExportJob:
+    voxels = [bytearray(path.read_bytes()) for path in sorted(folder.glob("*.raw"))]
+    job: ExportJob = pickle.loads((folder / JOB).read_bytes(), buffers=voxels)
+    return job
 
 
 def main(folder: str) -> int:
@@ -148,7 +163,7 @@ def main(folder: str) -> int:
     lines, sys.stdout = sys.stdout, sys.stderr  # a library's chatter does not belong before that line
     text, code = "", DONE
     try:
-        job = pickle.loads((Path(folder) / JOB).read_bytes())
+        job = _read_job(Path(folder))
         out = Path(folder) / OUT
         out.mkdir()
         write_files(job, out)

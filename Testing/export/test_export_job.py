@@ -20,7 +20,7 @@ from LymphNodeSegLib.export_job import (
     ExportJob,
     deliver,
     file_names,
-    leave_job,
+    leave_job_steps,
     write_files,
 )
 from LymphNodeSegLib.images.image import Acquisition, Image
@@ -141,7 +141,8 @@ def test_a_moved_original_series_is_told(job: ExportJob, tmp_path: Path):
 
 
 def run_process(job: ExportJob, folder: Path) -> tuple[int, str]:
-    leave_job(job, folder)
+    for _ in leave_job_steps(job, folder):
+        pass
     library = Path(export_job.__file__).resolve().parents[1]
     program = "import sys; sys.path.insert(0, sys.argv[1]); from LymphNodeSegLib.export_job import main; "
     done = subprocess.run(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Callable, ClassVar
+from typing import Any, Callable, ClassVar, Optional
 
 import qt
 from slicer.i18n import tr as _
 
-from ..export_job import OUT, ExportJob, leave_job
+from ..export_job import OUT, ExportJob, leave_job_steps
+from .stepper import Stepper
 from .temporary import new_folder
 from .worker_process import MODULE_FOLDER, python_executable
 
@@ -36,15 +37,15 @@ class ExportProcess:
         self._ended = False
         self._process = qt.QProcess()
         self._folder = new_folder()
+        self._handing_over: Optional[Stepper] = None
 
     def start(self, job: ExportJob) -> None:
         """Begin to write.
 
         Raises:
-            OSError: the job could not be handed over, or there is no Python to run on.
+            OSError: there is no Python to run on.
         """
         try:
-            leave_job(job, self._folder)
             executable = python_executable()
         except Exception:
             self._remove_folder()
@@ -52,11 +53,23 @@ class ExportProcess:
         self._process.finished.connect(self._on_finished)
         self._process.errorOccurred.connect(self._on_error)
         self._alive.add(self)
-        self._process.start(executable, ["-c", PROGRAM, str(MODULE_FOLDER), str(self._folder)])
+
+        def go(_value: object, error: Optional[Exception]) -> None:
+            if error is None:
+                self._process.start(executable, ["-c", PROGRAM, str(MODULE_FOLDER), str(self._folder)])
+                return
+            self._let_go()
+            self._end(_("The images could not be handed over: {error}").format(error=error))
+
+        self._handing_over = Stepper(leave_job_steps(job, self._folder), go)
 
     def cancel(self) -> None:
         """End it now; nothing has come into the user's folder."""
         if not self._ended:
+            if self._handing_over is not None:
+                self._handing_over.stop()
+            if self._process.state() == qt.QProcess.NotRunning:
+                self._let_go()
             # Its folder goes, so that a Python that outlives its launcher has nowhere to write.
             self._process.kill()
             self._end(_("Cancelled: nothing was written."))

@@ -88,6 +88,7 @@ class PanelCase(ScriptedLoadableModuleTest):
         nodes = sample_data.load_dicom_study() if dicom else sample_data.load_volumes()
         slicer.util.selectModule("Data")
         slicer.util.selectModule("LymphNodeSeg")
+        self.serve(0.5)  # what was loaded is drawn before anybody presses a button
         return nodes
 
     def waitUntil(self, condition, seconds, message="it took too long"):
