@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,3 +119,85 @@ def ui_widget(application: Any, standins: Any) -> Any:
 def module_file(standins: Any) -> Any:
     """LymphNodeSeg.py, as Slicer would load it."""
     return _load(Path(__file__).resolve().parents[2] / "LymphNodeSeg" / "LymphNodeSeg.py")
+
+
+@pytest.fixture
+def result(scene: Any) -> Any:
+    """A result in the scene; see `panel_reading`."""
+    from Testing.panel.panel_reading import add_study
+
+    return add_study(scene)
+
+
+@pytest.fixture
+def services(standins: Any, application: Any) -> Any:
+    """What the sections are built with."""
+    from LymphNodeSegLib.panel.section import Services
+    from LymphNodeSegLib.resources import resource_path
+
+    return Services(lambda name: standins.load_ui(resource_path(f"UI/{name}")), lambda: None, print)
+
+
+@pytest.fixture
+def container(application: Any, standins: Any) -> Callable[[], Any]:
+    """Makes what a section is put into."""
+    from PySide6 import QtWidgets
+
+    made = []
+
+    def make() -> Any:
+        box = standins.ctkCollapsibleButton()
+        QtWidgets.QVBoxLayout(box)
+        made.append(box)
+        return box
+
+    return make
+
+
+@pytest.fixture
+def section(services: Any, container: Any, result: Any, until: Any) -> Iterator[Any]:
+    """The table of nodes, showing the result."""
+    from LymphNodeSegLib.panel.nodes_section import NodesSection
+
+    made = NodesSection(container(), services)
+    made.show(result)
+    until(lambda: not made._timer_on, 10.0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def correct(section: Any, services: Any, container: Any, result: Any, application: Any) -> Iterator[Any]:
+    """The section that corrects it."""
+    from LymphNodeSegLib.panel.correct_section import CorrectSection
+
+    from Testing.panel import panel_reading
+
+    made = CorrectSection(container(), services, panel_reading.Editor)
+    made.show(result)
+    application.processEvents()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever happens, no folder with images is left behind."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has the worker play its computation; see `panel_cases.played`."""
+    import LymphNodeSegLib.panel.worker_process as worker_process
+
+    from Testing.panel.panel_cases import played
+
+    def use(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(worker_process, "PROGRAM", played(*args, **kwargs))
+
+    return use

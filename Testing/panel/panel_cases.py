@@ -39,6 +39,20 @@ def section(panel: Any, name: str) -> Any:
     return next(one for container, one in panel._sections if container.objectName().startswith(name))
 
 
+def idle(panel: Any) -> bool:
+    """Whether no run is on."""
+    return not panel.runner.running
+
+
+def check_idle(panel: Any, text: str) -> None:
+    """The run is over, and this was said."""
+    ui = panel._ui
+    assert text in ui.messageLabel.text()
+    assert ui.applyButton.text() == "&Apply"
+    assert ui.applyButton.isEnabled()
+    assert ui.progressBar.isHidden()
+
+
 # The real worker, which tells, listens and writes as ever; only the computation is played.
 _PLAYED = """
 import sys; sys.path.insert(0, sys.argv[1])
