@@ -25,7 +25,6 @@ class ConfigurationControls:
         self._model = model
         self._label = ui.configurationLabel
         self._boxes = {"texture": ui.textureComboBox, "border": ui.borderComboBox, "shape": ui.shapeComboBox}
-        self._quiet = False
         nothing = {"texture": _("texture?"), "border": _("border?"), "shape": _("shape?")}
         for part, box in self._boxes.items():
             for name in (nothing[part], *CONFIGURATION_NAMES[part]):
@@ -35,17 +34,17 @@ class ConfigurationControls:
     def show(self, rows: Sequence[Row]) -> None:
         """Show what is entered for the chosen nodes; nothing where they differ."""
         aids = self._model.nodes is None or self._model.nodes.reading_aids
-        self._quiet = True
         self._label.setVisible(aids)
         for part, box in self._boxes.items():
             box.setVisible(aids)
             box.setEnabled(bool(rows))
             entered = {row.configuration.get(part, -1) for row in rows}
+            box.blockSignals(True)
             box.setCurrentIndex(entered.pop() + 1 if len(entered) == 1 else 0)
-        self._quiet = False
+            box.blockSignals(False)
 
     def _on_box(self, part: str, *_args: object) -> None:
-        if not self._quiet and self._model.nodes is not None:
+        if self._model.nodes is not None:
             points = int(self._boxes[part].property("currentIndex")) - 1
             self._model.nodes.set_configuration(self._model.chosen, part, points if points >= 0 else None)
             self._model.update()
