@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from LymphNodeSegLib.images.image import StudyImages
 from LymphNodeSegLib.phantom import make_phantom
+from LymphNodeSegLib.registration.guide import guide_of
 from LymphNodeSegLib.registration.quality import Judge
 from LymphNodeSegLib.registration.space import points_of
 
@@ -44,6 +45,7 @@ def _write(
     sitk.WriteImage(study.t2.to_sitk(), str(folder / "t2.nrrd"))
     for number, image in enumerate(study.dwi_series):
         sitk.WriteImage(image.to_sitk(), str(folder / ("dwi.nrrd" if number == 0 else f"dwi_{number}.nrrd")))
+    sitk.WriteImage(guide_of(study).to_sitk(), str(folder / "guide.nrrd"))
     np.save(folder / "points.npy", points)
     if truth is not None:
         np.save(folder / "truth.npy", truth)

@@ -28,9 +28,10 @@ def main() -> None:
     begin, cpu = time.perf_counter(), time.process_time()
     found = register(StudyImages(t2, series[-1], series))
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     points = np.load(folder / "points.npy")
     mapped = [found.transform.TransformPoint(point.tolist()) for point in points]
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    (folder / "ours").mkdir(exist_ok=True)
     np.save(folder / "ours" / "mapped.npy", mapped)
     measured = {"seconds": seconds, "cpu_seconds": cpu, "peak_mib": peak_mib}
     measured["decision"] = found.verdict.decision

@@ -1,75 +1,107 @@
-"""One registration by a peer; runs in an environment of its own that has itk-elastix and antspyx.
+"""Registrations by a peer; runs in an environment of its own that has itk-elastix and antspyx.
 
     PYTHON peers.py elastix|ants FOLDER
 
-FOLDER holds t2.nrrd, dwi.nrrd and points.npy (n, 3; LPS mm). Writes into its folder of the method's name
-mapped.npy and measured.json (seconds of the registration with the DWI brought onto the T2 grid, peak memory).
-Each peer runs as its documentation begins: elastix's default rigid and B-spline maps, with its pyramids kept
-from thinning the slices; ANTs' "SyNRA". Both start where the headers say.
+FOLDER holds t2.nrrd, guide.nrrd (what is registered of the DWI) and points.npy (n, 3; LPS mm). A peer
+registers rigidly and then with bending; after each it writes mapped.npy and measured.json (seconds so far of
+the registration with one image brought onto the T2, peak memory) into FOLDER's elastix-rigid and elastix, or
+ants-rigid and ants. Both start where the headers say; Benchmarks/RESULTS.md says how they were set up.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Callable, Optional
 
 import numpy as np
 
+KNOTS_MM = 64.0  # of elastix' B-spline
+PIXEL_MM = 2.5  # about as fine as DWI is: ANTs works on every voxel of the fixed image
 
-def elastix(folder: Path, points: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """The points mapped by elastix, its seconds, its processor seconds."""
+Mapped = Callable[[np.ndarray], np.ndarray]  # points of the T2, LPS mm, to points of the DWI
+
+
+def elastix(t2: Path, guide: Path) -> Iterator[Optional[Mapped]]:
+    """The default maps "rigid" and "bspline", set up for thick slices; nothing at first, when all is read."""
     import itk
 
-    fixed, moving = (itk.imread(str(folder / name), itk.F) for name in ("t2.nrrd", "dwi.nrrd"))
-    parameters = itk.ParameterObject.New()
+    fixed, moving = (itk.imread(str(path), itk.F) for path in (t2, guide))
+    registration, last = itk.ElastixRegistrationMethod, None
+    yield None
     for name in ("rigid", "bspline"):
-        parameters.AddParameterMap(parameters.GetDefaultParameterMap(name))
-    # By default few slices are left on the coarse levels, and the images' centers are laid on each other.
-    schedule = [str(n) for side in (8, 4, 2, 1) for n in (side, side, 1)]
-    parameters.SetParameter("FixedImagePyramidSchedule", schedule)
-    parameters.SetParameter("MovingImagePyramidSchedule", schedule)
-    parameters.SetParameter(0, "AutomaticTransformInitialization", "false")
-    parameters.SetParameter("RandomSeed", "1")
-    begin, cpu = time.perf_counter(), time.process_time()
-    _, transform = itk.elastix_registration_method(fixed, moving, parameter_object=parameters)
-    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    field = itk.GetArrayFromImage(itk.transformix_deformation_field(moving, transform))
-    index = [[int(n) for n in fixed.TransformPhysicalPointToIndex(point.tolist())] for point in points]
-    i, j, k = np.clip(index, 0, np.array(field.shape[2::-1]) - 1).T
-    return points + field[k, j, i], seconds, cpu
+        parameters = itk.ParameterObject.New()
+        settings = dict(parameters.GetDefaultParameterMap(name, 3, KNOTS_MM))
+        # By default few slices are left on the coarse levels, and the images' centers are laid on each other.
+        schedule = [str(n) for side in (4, 2, 1) for n in (side, side, 1)]
+        settings.update(FixedImagePyramidSchedule=schedule, MovingImagePyramidSchedule=schedule)
+        settings.update(AutomaticTransformInitialization=["false"], RandomSeed=["1"])
+        if name == "bspline":
+            # The recursive transform is the same, several times as fast. The bending energy takes most of the
+            # time and brought nothing with knots so far apart.
+            settings.update(Transform=["RecursiveBSplineTransform"])
+            settings.update(Registration=["MultiResolutionRegistration"], Metric=settings["Metric"][:1])
+        parameters.AddParameterMap(settings)
+        method = registration.New(fixed, moving, parameter_object=parameters)
+        if last is not None:
+            method.SetExternalInitialTransform(last)
+        method.Update()
+        last = method.GetCombinationTransform()
+        yield lambda points, found=last: np.array([found.TransformPoint(p.tolist()) for p in points])
 
 
-def ants(folder: Path, points: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """The points mapped by ANTs, its seconds, its processor seconds."""
+def ants(t2: Path, guide: Path) -> Iterator[Optional[Mapped]]:
+    """ANTs' "Rigid", then its "SyNOnly"; nothing at first, when all is read."""
     import ants as library
     import pandas
 
-    fixed, moving = (library.image_read(str(folder / name)) for name in ("t2.nrrd", "dwi.nrrd"))
-    begin, cpu = time.perf_counter(), time.process_time()
+    fixed, moving = (library.image_read(str(path)) for path in (t2, guide))
+    yield None
+    coarse = library.resample_image(fixed, (PIXEL_MM, PIXEL_MM, fixed.spacing[2]), use_voxels=False)
     # By default the images' centers of mass are laid on each other.
-    found = library.registration(
-        fixed, moving, type_of_transform="SyNRA", initial_transform="Identity", random_seed=1
-    )
-    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    table = pandas.DataFrame(points, columns=["x", "y", "z"])
-    # Points go the way from fixed to moving by the transforms that bring the moving image to the fixed.
-    mapped = library.apply_transforms_to_points(3, table, found["fwdtransforms"])
-    return mapped[["x", "y", "z"]].to_numpy(), seconds, cpu
+    start = "Identity"
+    rigid = {
+        "aff_iterations": (500, 250, 50),
+        "aff_shrink_factors": (4, 2, 1),
+        "aff_smoothing_sigmas": (2, 1, 0),
+    }
+    bending = {"reg_iterations": (40, 0), "flow_sigma": 6, "total_sigma": 3}
+    for kind, settings in (("Rigid", rigid), ("SyNOnly", bending)):
+        result = library.registration(coarse, moving, kind, initial_transform=start, **settings)
+        found = result["fwdtransforms"]
+        library.apply_transforms(fixed, moving, found)
+        start = found[0]
+
+        def mapped(points: np.ndarray, transforms: list[str] = found) -> np.ndarray:
+            table = pandas.DataFrame(points, columns=["x", "y", "z"])
+            # Points go from fixed to moving by the transforms that bring the moving image to the fixed.
+            return library.apply_transforms_to_points(3, table, transforms)[["x", "y", "z"]].to_numpy()
+
+        yield mapped
 
 
 def main() -> None:
-    """Runs the method that the command line names."""
-    method, folder = sys.argv[1], Path(sys.argv[2]).resolve()
-    os.chdir(folder / method)  # elastix writes its field where it stands
-    mapped, seconds, cpu = {"elastix": elastix, "ants": ants}[method](folder, np.load(folder / "points.npy"))
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    np.save(folder / method / "mapped.npy", mapped)
-    measured = {"seconds": seconds, "cpu_seconds": cpu, "peak_mib": peak_mib}
-    (folder / method / "measured.json").write_text(json.dumps(measured))
+    """Runs the peer that the command line names."""
+    peer, folder = sys.argv[1], Path(sys.argv[2]).resolve()
+    points = np.load(folder / "points.npy")
+    steps = {"elastix": elastix, "ants": ants}[peer](folder / "t2.nrrd", folder / "guide.nrrd")
+    seconds, cpu_seconds = 0.0, 0.0
+    next(steps)
+    for method in (f"{peer}-rigid", peer):
+        begin, cpu = time.perf_counter(), time.process_time()
+        mapped = next(steps)
+        assert mapped is not None
+        seconds += time.perf_counter() - begin
+        cpu_seconds += time.process_time() - cpu
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        measured = {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mib": peak_mib}
+        (folder / method).mkdir(exist_ok=True)
+        np.save(folder / method / "mapped.npy", mapped(points))
+        (folder / method / "measured.json").write_text(json.dumps(measured))
 
 
 if __name__ == "__main__":
