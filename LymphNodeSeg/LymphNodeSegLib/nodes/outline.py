@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .linear import solve
 from .packed import Pack
 
 TOLERANCE_PIXELS = 0.15
@@ -251,4 +252,4 @@ def _least_squares(basis: np.ndarray, points: np.ndarray, weight: np.ndarray) ->
     weighted = (basis * weight[..., None]).transpose(0, 2, 1)
     gram = weighted @ basis
     gram += 1e-9 * np.eye(gram.shape[-1])
-    return np.asarray(np.linalg.solve(gram, weighted @ points))
+    return solve(gram, weighted @ points)

@@ -18,6 +18,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from .linear import solve
 from .mesh import unit_mesh
 from .solid import Moments, Surface
 
@@ -148,7 +149,7 @@ def _ellipsoids(points: _Points) -> list[Optional[Ellipsoid]]:
     gram = np.stack([weighted[:, a:b] @ basis[:, a:b].T for a, b in ranges])
     gram += 1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(9)
     right = np.add.reduceat(weighted, points.first[:-1], axis=1).T
-    solved = np.linalg.solve(gram, right[:, :, None])[:, :, 0]
+    solved = solve(gram, right[:, :, None])[:, :, 0]
     inner = (1 - _shares(points.inside, solved, ranges)) * points.inner_voxels
     outer = (_shares(points.outside, solved, ranges) - 1) * points.outer_voxels
     wrong = np.maximum.reduceat(np.maximum(inner, outer), points.first[:-1])
@@ -194,7 +195,7 @@ def _star(points: _Points) -> Optional[np.ndarray]:
         weighted = basis * points.weights
         gram = weighted @ basis.T
         gram += 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
-        coefficients = np.linalg.solve(gram, weighted @ radii)
+        coefficients = solve(gram[None], (weighted @ radii)[None, :, None])[0, :, 0]
         radius = coefficients @ basis
         seems = np.concatenate([(inner - radius) * inwards, (radius - outer) * outwards])
         suspects = np.argpartition(seems, -min(_SUSPECTS, len(seems)))[-_SUSPECTS:]
