@@ -212,7 +212,7 @@ class LymphNodeSegTest(panel_case.PanelCase):
         self.assertNotEqual(self.parameters.segmentation, corrected)
         self.assertIsNotNone(corrected.GetScene(), "a corrected segmentation is never overwritten")
         pipeline_seconds = sum(facts_of(self.parameters.segmentation).seconds.values())
-        print(f"second run: {seconds:.1f} s, of which the pipeline {pipeline_seconds:.1f} s")
+        print(f"second run: {seconds:.2f} s, of which the pipeline {pipeline_seconds:.2f} s, {heartbeat}")
         self.assertLess(seconds - pipeline_seconds, OVERHEAD_SECONDS)
         self.assertIsNotNone(facts)
         self.parameters.segmentation = corrected
