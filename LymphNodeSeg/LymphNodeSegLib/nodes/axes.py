@@ -8,7 +8,7 @@ from typing import Optional
 
 import numpy as np
 
-from .outline import chosen, outer_loops, smooth_outlines
+from .outline import Loops, chosen, outer_loops, smooth_outlines
 from .packed import Pack
 
 DIRECTIONS = 24
@@ -29,7 +29,7 @@ class PlanarAxes:
         plane: Index of the plane they lie in.
         long_yx, short_yx: End points, (2, 2), in fractional rows and columns of the mask.
         long_mm, short_mm: Lengths.
-        rivals_mm: Short axes on other planes whose long axis is as long within `TIE_PIXELS`.
+        rivals: The axes on other planes whose long axis is as long within `TIE_PIXELS`.
     """
 
     plane: int
@@ -37,7 +37,7 @@ class PlanarAxes:
     short_yx: np.ndarray
     long_mm: float
     short_mm: float
-    rivals_mm: tuple[float, ...] = ()
+    rivals: tuple[PlanarAxes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Axes:
     Attributes:
         long_mm, short_mm: Lengths.
         ends_ijk: End points of the long axis, then of the short axis, (4, 3), in i, j, k.
-        rivals_mm: See `PlanarAxes`.
+        rivals_mm: Short axes of the rivals of `PlanarAxes`.
     """
 
     long_mm: float
@@ -64,7 +64,7 @@ def in_slices(axes: PlanarAxes, to_ijk: np.ndarray = SLICES) -> Axes:
     """Axes found in a stack of planes, in space; `to_ijk` maps (row, column, plane, 1) to (i, j, k)."""
     ends = np.concatenate([axes.long_yx, axes.short_yx])
     rows = np.column_stack([ends, np.full(4, float(axes.plane)), np.ones(4)])
-    return Axes(axes.long_mm, axes.short_mm, rows @ to_ijk.T, axes.rivals_mm)
+    return Axes(axes.long_mm, axes.short_mm, rows @ to_ijk.T, tuple(one.short_mm for one in axes.rivals))
 
 
 @dataclass(frozen=True)
@@ -147,18 +147,19 @@ def planar_axes(
     for n in np.flatnonzero(tied).tolist():
         candidates.setdefault(int(loops.owner[n]), []).append(n)
     for owner, numbers in candidates.items():
-        best = max(numbers, key=axes.long.__getitem__)
-        rivals = tuple(float(axes.short[n]) for n in numbers if loops.plane[n] != loops.plane[best])
-        ends = axes.ends[best] / scale
-        found[owner] = PlanarAxes(
-            int(loops.plane[best]),
-            ends[:2],
-            ends[2:],
-            float(axes.long[best]),
-            float(axes.short[best]),
-            rivals,
-        )
+        best, *others = sorted(numbers, key=lambda n: -axes.long[n])
+        rivals = tuple(_planar(axes, loops, n, scale) for n in others if loops.plane[n] != loops.plane[best])
+        found[owner] = _planar(axes, loops, best, scale, rivals)
     return found
+
+
+def _planar(
+    axes: OutlineAxes, loops: Loops, number: int, scale: np.ndarray, rivals: tuple[PlanarAxes, ...] = ()
+) -> PlanarAxes:
+    """The axes of one of the loops."""
+    ends = axes.ends[number] / scale
+    long_mm, short_mm = float(axes.long[number]), float(axes.short[number])
+    return PlanarAxes(int(loops.plane[number]), ends[:2], ends[2:], long_mm, short_mm, rivals)
 
 
 def _largest(widths: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:

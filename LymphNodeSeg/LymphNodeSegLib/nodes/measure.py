@@ -29,6 +29,7 @@ from .solid import (
     surfaces_of,
 )
 from .stations import UNKNOWN, Landmarks, find_landmarks, side_of
+from .ties import settled
 
 DEFAULT_SETTINGS = Settings()
 
@@ -145,7 +146,11 @@ def _all_axes(
 ) -> tuple[list[_Axes], list[_Axes]]:
     """Long and short axis of all nodes: in the acquisition plane, and in the true axial plane."""
     planar = planar_axes(packs, len(blocks), (geometry.spacing_mm[1], geometry.spacing_mm[0]))
-    acquisition = _diameters([None if axes is None else in_slices(axes) for axes in planar], blocks, geometry)
+    settled_axes = [
+        None if axes is None else in_slices(settled(axes, surface, covariance, geometry.spacing_mm))
+        for axes, surface, covariance in zip(planar, surfaces, moments.covariances)
+    ]
+    acquisition = _diameters(settled_axes, blocks, geometry)
     if tilt_degrees(geometry) < EXACTLY_AXIAL_DEGREES:
         return acquisition, acquisition
     axial = axial_axes([block.mask for block in blocks], surfaces, moments, geometry)

@@ -11,7 +11,7 @@ from .outline import chained
 from .solid import sphere
 
 _VERTICES = 600
-_LEVELS = 8  # heights at which a surface's width is taken to find where it is longest
+_LEVELS = 6  # heights at which a surface's width is taken to find where it is longest
 _NEARLY = 0.98  # of the longest width, from which a second height is looked at, too
 
 

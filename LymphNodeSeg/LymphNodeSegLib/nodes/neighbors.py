@@ -32,15 +32,19 @@ def nearest_mm(
     low = (np.array([block.start_ijk for block in blocks]) - 0.5) * spacing
     high = (np.array([[part.stop for part in block.box[::-1]] for block in blocks]) - 0.5) * spacing
     position = {block.label: number for number, block in enumerate(blocks)}
-    known = {block.label: surface for block, surface in zip(wanted, surfaces)}
-    points: dict[int, np.ndarray] = {}
+    first = np.cumsum([0, *(len(surface.points) for surface in surfaces)])
+    starts = np.repeat([block.start_ijk for block in wanted], np.diff(first), axis=0)
+    every = ((np.concatenate([surface.points for surface in surfaces]) + starts) * spacing).T.copy()
+    points = {
+        position[block.label]: every[:, a:b]
+        for block, a, b in zip(wanted, first[:-1].tolist(), first[1:].tolist())
+    }
     pairs: dict[tuple[int, int], float] = {}
 
     def surface(number: int) -> np.ndarray:
         if number not in points:
             block = blocks[number]
-            own = known.get(block.label) or surface_of(block.mask)
-            points[number] = ((own.points + block.start_ijk) * spacing).T.copy()
+            points[number] = ((surface_of(block.mask).points + block.start_ijk) * spacing).T
         return points[number]
 
     def gap(own: int, other: int) -> float:
