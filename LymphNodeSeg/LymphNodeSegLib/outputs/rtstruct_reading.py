@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 _FILLED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 # What a planning system calls an ROI that nobody found (PS3.3 C.8.8.8); GTV and no type at all remain.
-_NO_FINDING = re.compile(
-    "EXTERNAL|[PC]TV|(TREATED|IRRAD)_VOLUME|BOLUS|AVOIDANCE|ORGAN|CAVITY|MARKER|REGISTRATION|ISOCENTER"
-    r"|CONTRAST_AGENT|BRACHY_\w+|SUPPORT|FIXATION|DOSE_\w+|CONTROL|DEVICE"
-)
+_NO_FINDING = {
+    *("EXTERNAL", "PTV", "CTV", "TREATED_VOLUME", "IRRAD_VOLUME", "BOLUS", "AVOIDANCE", "ORGAN", "CAVITY"),
+    *("MARKER", "REGISTRATION", "ISOCENTER", "CONTRAST_AGENT", "SUPPORT", "FIXATION", "CONTROL", "DEVICE"),
+    *("BRACHY_CHANNEL", "BRACHY_ACCESSORY", "BRACHY_SRC_APP", "BRACHY_CHNL_SHLD"),
+    *("DOSE_REGION", "DOSE_MEASUREMENT"),
+}
 _NODE_NAME = re.compile(r"(?<![a-z])lns?(?![a-z])|node|nodal|lymph|ganglion|лимф|淋巴", re.IGNORECASE)
 _MOST_NAMED = 8
 _SAME_PLANE_MM = 0.05
@@ -43,7 +45,7 @@ class _Roi:
     @property
     def is_finding(self) -> bool:
         """Whether it may be a lymph node: called nothing else, or named so."""
-        return not _NO_FINDING.fullmatch(self.interpreted_type) or bool(_NODE_NAME.search(self.name))
+        return self.interpreted_type not in _NO_FINDING or bool(_NODE_NAME.search(self.name))
 
 
 @dataclass(frozen=True)
