@@ -118,7 +118,9 @@ def _scores(config: Config, test: HeldOut, out: Path, name: str) -> dict[str, An
     if not (last.exists() and read_checkpoint(last)["global_step"] >= config.schedule.steps):
         run_training(config, folder, last if last.exists() else None)
     ready = calibrated(last)
-    model = Model(ready.network, config.preprocessing, ready.stride, ready.temperature, ready.offset, name)
+    model = Model(
+        ready.network, config.preprocessing, ready.stride, ready.temperature, ready.offset, name=name
+    )
     device = inference.pick_device()
     results = []
     for seed in range(test.first_seed, test.first_seed + test.cases):

@@ -8,6 +8,7 @@ from typing import Any
 
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.network.fusion import Preprocessing
+from LymphNodeSegLib.network.model_file import PEAK_PROBABILITY
 
 FIRST_BENCHMARK_SEED = 900_000
 """Phantoms from this seed on are for benchmarks and never trained on."""
@@ -67,6 +68,7 @@ class Export:
 
     name: str = "eru-net"
     notice: str = "Research weights: not validated."
+    peak_probability: float = PEAK_PROBABILITY
 
 
 @dataclass(frozen=True)

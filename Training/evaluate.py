@@ -126,7 +126,7 @@ def evaluate_images(
 ) -> dict[str, Any]:
     """Figures of one case, as `nodes.evaluation.evaluate` gives them."""
     probability = segment_image(t2, dwi, known, model, device)
-    return evaluate(t2.with_array(find_nodes(probability)), truth)
+    return evaluate(t2.with_array(find_nodes(probability, peak=model.peak)), truth)
 
 
 def preferred_dwi(phantom: Phantom) -> Image:

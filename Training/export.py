@@ -103,6 +103,7 @@ def export_model(
         "preprocessing": config.preprocessing.as_dict(),
         "temperature": round(ready.temperature, 4),
         "offset": round(ready.offset, 4),
+        "peak_probability": config.export.peak_probability,
         "stride": ready.stride,
         "network": config.as_dict()["network"],
         "training": {

@@ -75,13 +75,14 @@ def _limits_of(
     small = np.isin(truth.array, [node.label for node in phantom.nodes if node.short_axis_mm < SMALL_MM])
     for name, one in aligned.items():
         probability = segment_image(t2, t2.with_array(one.array), one.known, model, device)
-        found = find_nodes(probability)
+        found = find_nodes(probability, peak=model.peak)
         yield name, found > 0, nodes
         if name in ("as it is", "true registration"):
             yield f"{name}, nodes < 5 mm left out", (found > 0) & ~small, nodes & ~small
             yield f"{name}, outlines of found nodes true", _true_outlines(found, truth.array), nodes
             for level in (0.2, 0.35, 0.65):
-                yield f"{name}, outline at {level:g}", find_nodes(probability, threshold=level) > 0, nodes
+                lower = find_nodes(probability, threshold=level, peak=model.peak)
+                yield f"{name}, outline at {level:g}", lower > 0, nodes
         if name == "as it is":
             _count_lost(found, phantom, lost)
     for pixel_mm in CEILING_PIXELS_MM:

@@ -40,7 +40,8 @@ def draw_failures(model_name: str, seeds: Sequence[int], difficulty: str, out: P
     model, rows = load_model(model_name, trust_unlisted=True), []
     for seed in seeds:
         t2, dwi, known, truth = registered_phantom(make_phantom(seed, difficulty), "deformable")
-        found = find_nodes(segment_image(t2, dwi, known, model, pick_device()))
+        probability = segment_image(t2, dwi, known, model, pick_device())
+        found = find_nodes(probability, peak=model.peak)
         places = worst_places(found, truth.array)
         tiles = [_tile(image, found, truth.array, places.get(kind)) for kind in KINDS for image in (t2, dwi)]
         rows.append(np.hstack(tiles))

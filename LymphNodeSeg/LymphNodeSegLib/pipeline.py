@@ -88,7 +88,7 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
     probability = segment_image(study.t2, registration.dwi, registration.known, model, device, watch)
 
     watch.stage(MEASURE)
-    labels = study.t2.with_array(find_nodes(probability, watch))
+    labels = study.t2.with_array(find_nodes(probability, watch, peak=model.peak))
     nodes = measure_nodes(
         labels,
         probability=probability,

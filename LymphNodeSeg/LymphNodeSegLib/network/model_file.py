@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 CARD_FILE = "model.json"
+PEAK_PROBABILITY = 0.9
+"""How sure a network must be somewhere inside a node, where its card names no other value."""
 CARD_KEYS = ("name", "notice", "preprocessing", "temperature", "stride", "training", "scores")
 
 
@@ -54,6 +56,7 @@ class Model:
         stride: H and W are multiples of this.
         temperature: Logits are divided by this, and then
         offset: this is added, to make probabilities; 0.5 is the decision that the model was tuned for.
+        peak: A find is a node only where the probability reaches this (`nodes.separate.find_nodes`).
         name: Its name.
         notice: One line that every result made with it shows.
         sha256: Hash of the file.
@@ -65,6 +68,7 @@ class Model:
     stride: int = 1
     temperature: float = 1.0
     offset: float = 0.0
+    peak: float = PEAK_PROBABILITY
     name: str = ""
     notice: str = ""
     sha256: str = ""
@@ -175,6 +179,7 @@ def _read(name: str, content: bytes, content_hash: str) -> Model:
             int(card["stride"]),
             float(card["temperature"]),
             float(card.get("offset", 0.0)),
+            float(card.get("peak_probability", PEAK_PROBABILITY)),
             str(card["name"]),
             str(card["notice"]),
             content_hash,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.image import Image
+from ..network.model_file import PEAK_PROBABILITY
 from ..progress import Progress, Silent
 from .divide import divide
 
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
 
 MINIMUM_VOLUME_MM3 = 14.0
 """Smallest node: a ball of 3 mm diameter. Below that a pelvic T2 shows a handful of voxels."""
-
-PEAK_PROBABILITY = 0.9
-"""A component is a node only where the network is at least this sure somewhere inside (hysteresis).
-
-Chosen on held-out phantoms, see ``Training/RESULTS.md``.
-"""
 
 _MOST_LABELS = 65535
 _SILENT = Silent()
@@ -44,7 +39,7 @@ def find_nodes(
         probability: Calibrated probability 0 to 1 on the T2 grid; NaN counts as 0.
         progress: Told after every component.
         threshold: Probability at a node's surface.
-        peak: Probability that a node must reach somewhere inside; at least `threshold`.
+        peak: Probability that a node must reach somewhere inside (hysteresis): the model's.
         minimum_volume_mm3: Smallest volume of a component or part.
 
     Returns:
