@@ -16,11 +16,15 @@ from Training.warm_start import start_weights
 
 
 def learner_of(**network: int) -> Learner:
-    return Learner(config_of({"network": network}).as_dict())
+    """A learner of the bundled model's network and input."""
+    card = load_model().card
+    parts = {"network": {**card["network"], **network}, "preprocessing": card["preprocessing"]}
+    return Learner(config_of(parts).as_dict())
 
 
 def batch() -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(4).normal(size=(2, 7, 64, 64)).astype(np.float32))
+    channels = load_model().preprocessing.channels
+    return torch.from_numpy(np.random.default_rng(4).normal(size=(2, channels, 64, 64)).astype(np.float32))
 
 
 def test_a_bundled_model_answers_in_training_as_it_did() -> None:
