@@ -8,6 +8,8 @@ from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.grow import REACH_MM, grow_node
 from LymphNodeSegLib.nodes.node import NodeMask
 
+from Testing.balls import ball, ras
+
 COSINE, SINE = np.cos(0.4), np.sin(0.4)
 GRIDS = {
     "cubic": Geometry((60, 60, 60), (-31.0, -20.0, 8.0)),
@@ -21,21 +23,11 @@ GRIDS = {
 }
 
 
-def ball(grid: Geometry, center_ijk, radius_mm: float) -> np.ndarray:
-    k, j, i = np.indices(grid.size_ijk[::-1])
-    offsets = [(axis - c) * s for axis, c, s in zip((i, j, k), center_ijk, grid.spacing_mm)]
-    return sum(offset**2 for offset in offsets) <= radius_mm**2
-
-
 def images(grid: Geometry, inside: np.ndarray, noise: float = 1.0) -> tuple[Image, Image]:
     rng = np.random.default_rng(6)
     t2 = np.where(inside, 300.0, 600.0) + rng.normal(0, 30 * noise, inside.shape)
     dwi = np.where(inside, 500.0, 120.0) + rng.normal(0, 25 * noise, inside.shape)
     return Image(t2.astype(np.float32), grid), Image(dwi.astype(np.float32), grid)
-
-
-def ras(grid: Geometry, index_ijk) -> tuple[float, float, float]:
-    return tuple((grid.lps_from_ijk(np.array(index_ijk)) * [-1.0, -1.0, 1.0]).tolist())
 
 
 def whole(mask: NodeMask) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,13 @@ from LymphNodeSegLib.scene.views import add_slice_views
 from LymphNodeSegLib.scene.volumes import add_volume, volume_geometry
 from LymphNodeSegLib.settings import Settings
 
+from Testing import balls
+
 GRID = Geometry((80, 60, 12), (-31.0, -20.0, 8.0), (1.0, 1.0, 3.0))
+ball = partial(balls.ball, GRID)
+ras = partial(balls.ras, GRID)
 NODES = (((14, 14, 4), 4.0), ((34, 14, 5), 9.0), ((58, 30, 6), 6.0))
 MISSED = ((30, 42, 7), 6.0)
-
-
-def ball(center_ijk, radius_mm: float) -> np.ndarray:
-    k, j, i = np.indices(GRID.size_ijk[::-1])
-    offsets = [(axis - c) * s for axis, c, s in zip((i, j, k), center_ijk, GRID.spacing_mm)]
-    return sum(offset**2 for offset in offsets) <= radius_mm**2
-
-
-def ras(index_ijk) -> tuple[float, float, float]:
-    return tuple((GRID.lps_from_ijk(np.array(index_ijk)) * [-1.0, -1.0, 1.0]).tolist())
 
 
 def add_study(scene: Any) -> ResultNodes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from LymphNodeSegLib.errors import InputError
@@ -15,20 +17,14 @@ from LymphNodeSegLib.scene.segments import tag_of
 from LymphNodeSegLib.scene.views import add_slice_views, jump_to
 from LymphNodeSegLib.scene.volumes import add_volume
 
+from Testing import balls
+
 GRID = Geometry((80, 60, 14), (-31.0, -20.0, 8.0), (1.0, 1.0, 3.0))
+ball = partial(balls.ball, GRID)
+ras = partial(balls.ras, GRID)
 FOUND_NODES = (((14, 14, 5), 6.0), ((40, 14, 6), 5.0), ((48, 14, 6), 5.0))  # the last two make one segment
 MISSED = ((30, 42, 7), 6.0)
 SEEN_BY_NETWORK = ((60, 42, 7), 5.0)
-
-
-def ball(center_ijk, radius_mm: float) -> np.ndarray:
-    k, j, i = np.indices(GRID.size_ijk[::-1])
-    offsets = [(axis - c) * s for axis, c, s in zip((i, j, k), center_ijk, GRID.spacing_mm)]
-    return sum(offset**2 for offset in offsets) <= radius_mm**2
-
-
-def ras(index_ijk) -> tuple[float, float, float]:
-    return tuple((GRID.lps_from_ijk(np.array(index_ijk)) * [-1.0, -1.0, 1.0]).tolist())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,12 @@ from LymphNodeSegLib.scene.session import Session
 from LymphNodeSegLib.scene.volumes import add_volume, volume_geometry, vtk_matrix
 from LymphNodeSegLib.scene.watch import Watch
 
+from Testing import balls
+
 GRID = Geometry((64, 48, 12), (-31.0, -20.0, 8.0), (1.0, 1.0, 3.0))
+ball = partial(balls.ball, GRID)
 CENTERS_IJK = ((12, 12, 4), (30, 12, 5), (46, 30, 6))
 RADII_MM = (4.0, 6.0, 9.0)  # normal, enlarged, target
-
-
-def ball(center_ijk, radius_mm: float) -> np.ndarray:
-    k, j, i = np.indices(GRID.size_ijk[::-1])
-    offsets = [(axis - c) * s for axis, c, s in zip((i, j, k), center_ijk, GRID.spacing_mm)]
-    return sum(offset**2 for offset in offsets) <= radius_mm**2
 
 
 def mask_of(array: np.ndarray, grid: Geometry = GRID) -> NodeMask:
