@@ -13,12 +13,11 @@ from LymphNodeSegLib.network.inference import pick_device, segment_image
 from LymphNodeSegLib.network.model_file import load_model
 from LymphNodeSegLib.nodes.separate import find_nodes
 from LymphNodeSegLib.outputs.segmentation_files import read_segmentation
-from LymphNodeSegLib.phantom import make_phantom
 from PIL import Image as Picture
 from PIL import ImageDraw
 from scipy import ndimage
 
-from .evaluate import registered_phantom
+from .evaluate import held_out_case
 
 SIDE_MM, SIDE_PIXELS = 50.0, 200
 TRUE_COLOR, FOUND_COLOR = (60, 220, 90), (255, 80, 60)
@@ -39,7 +38,7 @@ def draw_failures(model_name: str, seeds: Sequence[int], difficulty: str, out: P
     """
     model, rows = load_model(model_name, trust_unlisted=True), []
     for seed in seeds:
-        t2, dwi, known, truth = registered_phantom(make_phantom(seed, difficulty), "deformable")
+        t2, dwi, known, truth = held_out_case(seed, difficulty, "deformable")
         probability = segment_image(t2, dwi, known, model, pick_device())
         found = find_nodes(probability, peak=model.peak)
         places = worst_places(found, truth.array)

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .sampling import LATTICE_STRIDE, Sampling
+from .sampling import LATTICE_STRIDE, STRETCH, Sampling
 
 CELL = LATTICE_STRIDE  # pixels along each side: so the points of a cell follow from those of its corners
 PIXELS = CELL * CELL
 # Gauss-Legendre: the mean over a slice from two planes, so many slice distances before and after its center.
 PLANE_OFFSET = 0.289
-STRETCH = 1.12  # the warp stretches a shape by a few percent
 
 
 class CellPlace:

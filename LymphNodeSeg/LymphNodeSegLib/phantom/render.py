@@ -11,11 +11,11 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from .cells import PIXELS, PLANE_OFFSET, STRETCH, CellGrid
+from .cells import PIXELS, PLANE_OFFSET, CellGrid
 from .fields import TILE_SAMPLES, TILE_SIZE, tile_at
 from .layers import Layer
 from .nearby import CHUNK_CELLS, Nearby
-from .sampling import Sampling
+from .sampling import STRETCH, Sampling
 from .tissues import Signal
 
 ROUGH_SCALE_MM = 7.0

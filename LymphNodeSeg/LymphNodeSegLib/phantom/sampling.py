@@ -12,6 +12,7 @@ from .fields import lattice_count, upsample
 from .shapes import Shape, hull_of
 
 LATTICE_STRIDE = 6
+STRETCH = 1.12  # the warp stretches a shape by a few percent
 
 PointMap = Callable[[np.ndarray], np.ndarray]
 
@@ -63,8 +64,7 @@ class Sampling:
         grid = self._grid[thin].reshape(-1, 3)
         hulls, radii = zip(*(hull_of(shape) for shape in shapes))
         corners_mm, extents = np.array(hulls), np.ptp(hulls, axis=1).max(axis=1)
-        # The warp stretches a shape by a few percent.
-        margins_mm = margins_mm + 1.12 * np.array(radii) + 0.07 * extents + 0.5
+        margins_mm = margins_mm + STRETCH * np.array(radii) + 0.07 * extents + 0.5
         out = np.zeros((len(shapes), 2, 3), dtype=int)
         for flag, known, matrix in (
             (False, self.anatomy, inverse @ self._turn),
