@@ -35,7 +35,9 @@ def prepare_phantom(seed: int, config: Config, folder: Path) -> None:
         return
     chance = np.random.default_rng((seed, 1))
     difficulty = "standard" if chance.random() < config.data.standard_share else "hard"
-    phantom = make_phantom(seed, difficulty)
+    # Drawn from another source, so that a share of 0 gives the phantoms that it always gave.
+    varied = bool(np.random.default_rng((seed, 2)).random() < config.data.varied_share)
+    phantom = make_phantom(seed, difficulty, varied=varied)
     variants = [aligned_dwi(phantom, chance) for _ in range(VARIANTS)]
     write_case(folder, f"phantom-{seed}", phantom.t2, variants, phantom.labels, config.preprocessing)
 

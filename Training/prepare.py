@@ -16,7 +16,8 @@ from .config import Config
 
 def cache_folder(config: Config) -> Path:
     """Where the prepared cases of a configuration lie; another source or preprocessing has another folder."""
-    facts = json.dumps([config.data.source, config.preprocessing.pixel_mm, config.data.standard_share])
+    data = config.data
+    facts = json.dumps([data.source, config.preprocessing.pixel_mm, data.standard_share, data.varied_share])
     return Path(config.data.cache).expanduser() / hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 

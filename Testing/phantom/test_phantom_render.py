@@ -13,8 +13,9 @@ from LymphNodeSegLib.phantom.layers import Layer, Texture
 from LymphNodeSegLib.phantom.places import Points
 from LymphNodeSegLib.phantom.render import paint
 from LymphNodeSegLib.phantom.sampling import Sampling
-from LymphNodeSegLib.phantom.shapes import Capsule, Cut, Ellipsoid, HalfSpace, Shape, Trunk, Tube, Union
+from LymphNodeSegLib.phantom.shapes import Capsule, Cut, Ellipsoid, HalfSpace, Shape, Tube, Union
 from LymphNodeSegLib.phantom.tissues import Signal
+from LymphNodeSegLib.phantom.trunk import Trunk
 
 SLANTED = rotation_from_degrees(12, -9, 21)
 GEOMETRY = Geometry((61, 47, 9), (-26.0, -30.0, -18.0), (1.0, 1.1, 4.0), tuple(SLANTED.ravel()))

@@ -17,7 +17,7 @@ from Training.cases import AlignedDwi, Case, split_by_patient, write_case
 from Training.config import FIRST_BENCHMARK_SEED, config_of, read_config
 from Training.crops import Crops
 from Training.learning import CropData
-from Training.phantoms import resampled, residual_lps_mm
+from Training.phantoms import prepare_phantom, resampled, residual_lps_mm
 from Training.prepare import cache_folder
 
 GEOMETRY = Geometry((100, 90, 6), (3.0, -8.0, 4.0), (0.8, 0.8, 4.0))
@@ -157,6 +157,25 @@ def test_the_residual_displacement_is_small_and_smooth() -> None:
     assert residual.shape == (6, 90, 100, 3)
     assert 0.0 < np.linalg.norm(residual, axis=-1).max() <= 3.0 + 1e-4
     assert np.abs(np.diff(residual, axis=2)).max() < 0.3
+
+
+def test_the_share_of_varied_pelvises_is_what_the_configuration_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def make_phantom(seed: int, difficulty: str, varied: bool) -> None:
+        asked.append(varied)
+        raise InputError("enough")
+
+    monkeypatch.setattr("LymphNodeSegLib.phantom.make_phantom", make_phantom)
+    for share in (0.0, 0.7, 1.0):
+        asked.clear()
+        config = config_of({"data": {"varied_share": share}})
+        for seed in range(300):
+            with pytest.raises(InputError):
+                prepare_phantom(seed, config, tmp_path / "case")
+        assert np.mean(asked) == pytest.approx(share, abs=0.08 if share == 0.7 else 0.0)
 
 
 def test_the_configuration_is_checked() -> None:

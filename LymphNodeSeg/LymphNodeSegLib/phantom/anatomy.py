@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 
 from .curves import random_rotation, rotation_from_degrees, smooth_path
 from .layers import Layer, Texture
-from .shapes import Ellipsoid, Shape, Trunk, Tube, parts_of
+from .shapes import Ellipsoid, Shape, Tube, parts_of
 from .tissues import Palette, Signal
+from .trunk import Trunk
 
 SIDES = (("right", -1.0), ("left", 1.0))
 NO_OBSTACLE = ("fat", "septum", "air", "skin")

@@ -10,20 +10,28 @@ from .layers import Texture
 from .shapes import Capsule, Ellipsoid, Tube, Union
 
 
-def add_female_organs(body: Body, bladder: np.ndarray) -> None:
+def add_female_organs(body: Body, bladder: np.ndarray) -> np.ndarray:
     """All organs of a female pelvis but bladder and bowel.
 
     Args:
         body: The pelvis.
         bladder: Center and semi-axes of the bladder, six numbers in mm.
+
+    Returns:
+        Center of the cervix, mm.
     """
-    add_uterus(body, bladder)
+    cervix = add_uterus(body, bladder)
     for _, sign in SIDES:
         add_ovary(body, sign)
+    return cervix
 
 
-def add_uterus(body: Body, bladder: np.ndarray) -> None:
-    """Uterus with its zones, cervix, ligaments and vagina; now and then a myoma, a tumor, a tampon."""
+def add_uterus(body: Body, bladder: np.ndarray) -> np.ndarray:
+    """Uterus with its zones, cervix, ligaments and vagina; now and then a myoma, a tumor, a tampon.
+
+    Returns:
+        Center of the cervix, mm.
+    """
     rng = body.rng
     size = rng.uniform(0.72, 1.2)
     cervix = np.array([rng.normal(0, 3), 14 + rng.normal(0, 2), 12.0])
@@ -59,6 +67,7 @@ def add_uterus(body: Body, bladder: np.ndarray) -> None:
         body.add(Tube(smooth_path(round_ligament, 12.0)), "septum", rough_mm=0.4)
         back = np.array([[*cervix, 2.6], [s * 24, 36, 22, 2.2], [s * 24, 62, 36, 1.2]])
         body.add(Tube(smooth_path(back, 12.0)), "septum", rough_mm=0.6, opacity=0.7)
+    return cervix
 
 
 def add_myomas(body: Body, middle: np.ndarray, radii: np.ndarray, frame: np.ndarray) -> None:

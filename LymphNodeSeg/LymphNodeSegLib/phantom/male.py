@@ -6,22 +6,24 @@ import numpy as np
 
 from .anatomy import SIDES, Body, mirrored
 from .curves import random_rotation, rotation_from_degrees, smooth_path
+from .fluid import CORD
 from .layers import Texture
 from .shapes import Capsule, Ellipsoid, Tube
 
 
-def add_male_organs(body: Body) -> None:
-    """All organs of a male pelvis but bladder and bowel."""
-    add_prostate(body)
+def add_male_organs(body: Body) -> Ellipsoid:
+    """All organs of a male pelvis but bladder and bowel; returns the outline of the prostate."""
+    prostate = add_prostate(body)
     for _, sign in SIDES:
         add_seminal_vesicle(body, sign)
         add_outer_organs(body, sign)
     bulb = Ellipsoid((0, -18, -46), (9, 10, 15))
     body.add(bulb, "seminal_vesicle", 0.2, opacity=0.7, rough_mm=0.6, texture=Texture(0.12, (6, 6, 6)))
+    return prostate
 
 
-def add_prostate(body: Body) -> None:
-    """Prostate with peripheral and transition zone, nodules, stroma, urethra; now and then a tumor."""
+def add_prostate(body: Body) -> Ellipsoid:
+    """Prostate with both zones, nodules, stroma, urethra; now and then a tumor. Returns its outline."""
     rng = body.rng
     size = rng.uniform(0.85, 1.35)
     radii = np.array([24, 16, 20]) * size
@@ -52,6 +54,7 @@ def add_prostate(body: Body) -> None:
         offset = np.array([rng.choice([-0.5, 0.5]), 0.62, rng.uniform(-0.5, 0.4)])
         spot = Ellipsoid(center + turn @ (offset * radii), rng.uniform(3, 7, 3))
         body.add(spot, "tumor", soft_mm=2.0, rough_mm=1.0, obstacle=False)
+    return outer
 
 
 def add_seminal_vesicle(body: Body, s: float) -> None:
@@ -79,7 +82,8 @@ def add_outer_organs(body: Body, s: float) -> None:
     """Crus of the penis and spermatic cord of one side."""
     crus = Capsule((s * 22, -4, -56), (s * 7, -44, -52), 6, 7)
     body.add(crus, "seminal_vesicle", opacity=0.7, rough_mm=0.4)
-    cord = smooth_path(mirrored([(62, -70, 20, 5), (44, -90, -6, 6), (28, -96, -50, 7)], s), 12.0)
+    course = [(*place, radius) for place, radius in zip(CORD, (5, 6, 7))]
+    cord = smooth_path(mirrored(course, s), 12.0)
     body.add(Tube(cord), "septum", shell_mm=0.8, opacity=0.6)
     for _ in range(4):
         inside = body.jitter(cord, 0.8) + np.array([*body.rng.normal(0, 2.2, 3), 0.0])

@@ -9,7 +9,16 @@ import numpy as np
 
 from ..images.image import Acquisition, Image
 from .anatomy import Body, add_small_vessels, add_strands, add_trunk
+from .cysts import add_female_cysts, add_male_cysts, add_masses
+from .details import (
+    add_plexus_around,
+    add_rectal_folds,
+    add_sigmoid_and_loops,
+    add_ureters,
+    add_varices,
+)
 from .female import add_female_organs
+from .fluid import add_canal_fluid, add_edema, add_fluid_at_bones, add_fluid_beneath
 from .frame import add_frame
 from .lymph_nodes import node_layers, place_nodes
 from .male import add_male_organs
@@ -54,13 +63,17 @@ class Phantom:
     phase_encoding_lps: tuple[float, float, float] = (0.0, 1.0, 0.0)
 
 
-def make_phantom(seed: int, difficulty: str = "standard", plane: Optional[str] = None) -> Phantom:
+def make_phantom(
+    seed: int, difficulty: str = "standard", plane: Optional[str] = None, varied: bool = False
+) -> Phantom:
     """A synthetic pelvis, the same for the same arguments, bit for bit.
 
     Args:
         seed: 0 or more.
         difficulty: "standard" or "hard", see `mixtures.MIXTURES`.
         plane: Acquisition plane of the T2, "axial" or "sagittal"; None draws one.
+        varied: With more of what patients have: fluid outside organs, cysts, masses, winding veins, bowel.
+            For training; the benchmark's phantoms are made without.
 
     Returns:
         Images and truth.
@@ -73,7 +86,8 @@ def make_phantom(seed: int, difficulty: str = "standard", plane: Optional[str] =
     scan = draw_scan(rng, plane)
     spread = rng.uniform(0.1, 0.45) if rng.random() < mixture.random_contrast_share else 0.0
     female = bool(rng.random() < 0.6)
-    body = build_body(rng, Palette(rng, scan.protocol, spread), female, rng.uniform(*mixture.slow_flow))
+    palette, slow_flow = Palette(rng, scan.protocol, spread), rng.uniform(*mixture.slow_flow)
+    body = build_body(rng, palette, female, slow_flow, varied)
     warp = BodyWarp(rng, rng.uniform(*mixture.warp_mm))
     count, large_share = int(rng.integers(*mixture.nodes)), rng.uniform(*mixture.large_share)
     drafts = place_nodes(body, warp, scan.t2, count, large_share)
@@ -112,7 +126,9 @@ def make_phantom(seed: int, difficulty: str = "standard", plane: Optional[str] =
     )
 
 
-def build_body(rng: np.random.Generator, palette: Palette, female: bool, slow_flow_share: float) -> Body:
+def build_body(
+    rng: np.random.Generator, palette: Palette, female: bool, slow_flow_share: float, varied: bool
+) -> Body:
     """A pelvis without nodes, in anatomy coordinates.
 
     Args:
@@ -120,6 +136,7 @@ def build_body(rng: np.random.Generator, palette: Palette, female: bool, slow_fl
         palette: Signal of each tissue.
         female: Which organs.
         slow_flow_share: Probability that a vein flows slowly.
+        varied: See `make_phantom`.
     """
     body = Body(rng, palette)
     add_trunk(body)
@@ -127,14 +144,29 @@ def build_body(rng: np.random.Generator, palette: Palette, female: bool, slow_fl
     add_small_vessels(body, int(rng.integers(25, 60)))
     add_haze(body)
     add_mesentery(body)
+    if varied:
+        add_edema(body)
+        add_fluid_beneath(body, female)
     add_frame(body)
+    if varied:
+        add_sigmoid_and_loops(body)
     add_bowel(body)
     bladder = add_bladder(body, 6.0 if female else 16.0)
-    if female:
-        add_female_organs(body, bladder)
-    else:
-        add_male_organs(body)
-    add_rectum(body)
+    cervix = add_female_organs(body, bladder) if female else None
+    prostate = None if female else add_male_organs(body)
+    rectum = add_rectum(body)
+    if varied:
+        add_ureters(body)
+        add_rectal_folds(body, rectum)
+        add_masses(body, bladder, rectum)
+        add_canal_fluid(body, female)
+        add_fluid_at_bones(body)
+        add_varices(body, slow_flow_share)
+        if cervix is not None:
+            add_female_cysts(body, cervix)
+        if prostate:
+            add_male_cysts(body, prostate)
+            add_plexus_around(body, prostate, slow_flow_share)
     add_vessels(body, slow_flow_share)
     body.finish()
     return body

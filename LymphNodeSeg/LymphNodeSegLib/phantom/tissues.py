@@ -159,3 +159,9 @@ class Palette:
             t2_factor, adc_factor = t2_factor * self._factor(variation), adc_factor * self._factor(variation)
         signal = signal_of(TISSUES[name], self.protocol, t2_factor, adc_factor)
         return Signal(signal.t2 * contrast, signal.dwi)
+
+    def other(self, tissue: Tissue) -> Signal:
+        """The signal of a tissue that is not one of `TISSUES`; each time another draw."""
+        factors = self._factor(tissue.t2_spread), self._factor(tissue.adc_spread)
+        signal = signal_of(tissue, self.protocol, *factors)
+        return Signal(signal.t2 * self._factor(self._spread), signal.dwi)

@@ -34,8 +34,12 @@ def add_bladder(body: Body, base_z_mm: float) -> np.ndarray:
     return np.concatenate([center, radii])
 
 
-def add_rectum(body: Body) -> None:
-    """Mesorectal fascia, rectum with wall, mucosa, content and gas, anal canal."""
+def add_rectum(body: Body) -> np.ndarray:
+    """Mesorectal fascia, rectum with wall, mucosa, content and gas, anal canal.
+
+    Returns:
+        Path of the rectum from above, columns x, y, z, radius in mm.
+    """
     rng = body.rng
     wide = rng.uniform(0.7, 1.5)
     points = [
@@ -67,6 +71,7 @@ def add_rectum(body: Body) -> None:
     body.add(sphincter, "muscle", grow_mm=rng.uniform(4, 7), rough_mm=0.6, soft_mm=0.6)
     body.add(sphincter, "rectal_wall", 0.1, grow_mm=-0.5, rough_mm=0.6, soft_mm=0.8, obstacle=False)
     body.add(sphincter, "mucosa", 0.1, grow_mm=-3.5, soft_mm=1.0, obstacle=False)
+    return upper
 
 
 def add_content(body: Body, shape: Tube, grow_mm: float, late: bool = False) -> None:
@@ -99,17 +104,32 @@ def add_bowel(body: Body) -> None:
             place = place + 15.0 * heading / np.linalg.norm(heading)
             place = np.clip(place, [-76, -70, 54 + radius], [76, 28, 190])
             points.append([*place, radius * rng.uniform(0.7, 1.15)])
-        path = smooth_path(points, 0.8 * radius + 3.0)
-        # Haustra and folds.
-        path[:, 3] *= np.exp((0.18 if large else 0.08) * rng.normal(size=len(path)))
-        loop = Tube(path)
-        body.add(loop, "rectal_wall", 0.1, grow_mm=rng.uniform(1.2, 2.4), rough_mm=0.7, soft_mm=0.4)
-        body.add(loop, "mucosa", 0.1, grow_mm=0.2, rough_mm=0.7, soft_mm=0.8, obstacle=False)
-        add_content(body, loop, -rng.uniform(1.0, 2.5))
-        for _ in range(int(rng.integers(0, 4)) if large else int(rng.integers(0, 2))):
-            n = int(rng.integers(0, len(path)))
-            size = path[n, 3] * rng.uniform(0.4, 0.8)
-            body.add_gas(path[n, :3] - [0, 0.5 * (path[n, 3] - size), 0], size, obstacle=False)
+        add_loop(body, np.array(points), radius, large)
+
+
+def add_loop(body: Body, points: np.ndarray, radius_mm: float, large: bool) -> None:
+    """A piece of bowel with wall, content and gas.
+
+    Args:
+        body: The pelvis.
+        points: Its course, x, y, z in mm, and a radius where it is not the same everywhere.
+        radius_mm: About how wide it is.
+        large: Whether it is colon.
+    """
+    rng = body.rng
+    if points.shape[1] == 3:
+        points = np.column_stack([points, np.full(len(points), radius_mm)])
+    path = smooth_path(points, 0.8 * radius_mm + 3.0)
+    # Haustra and folds.
+    path[:, 3] *= np.exp((0.18 if large else 0.08) * rng.normal(size=len(path)))
+    loop = Tube(path)
+    body.add(loop, "rectal_wall", 0.1, grow_mm=rng.uniform(1.2, 2.4), rough_mm=0.7, soft_mm=0.4)
+    body.add(loop, "mucosa", 0.1, grow_mm=0.2, rough_mm=0.7, soft_mm=0.8, obstacle=False)
+    add_content(body, loop, -rng.uniform(1.0, 2.5))
+    for _ in range(int(rng.integers(0, 4)) if large else int(rng.integers(0, 2))):
+        n = int(rng.integers(0, len(path)))
+        size = path[n, 3] * rng.uniform(0.4, 0.8)
+        body.add_gas(path[n, :3] - [0, 0.5 * (path[n, 3] - size), 0], size, obstacle=False)
 
 
 def add_haze(body: Body) -> None:

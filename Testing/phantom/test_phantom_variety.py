@@ -1,0 +1,181 @@
+"""What a varied pelvis shows beside that of the benchmark, how often, and that the benchmark's stays."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+from LymphNodeSegLib.phantom import cysts, details, fluid, make_phantom
+from LymphNodeSegLib.phantom.anatomy import Body
+from LymphNodeSegLib.phantom.cysts import GEL, KERATIN, OLD_BLOOD, PUS
+from LymphNodeSegLib.phantom.fluid import fluid_signal
+from LymphNodeSegLib.phantom.layers import Layer
+from LymphNodeSegLib.phantom.shapes import Ellipsoid, Shape
+from LymphNodeSegLib.phantom.tissues import TISSUES, Palette, Protocol, signal_of
+
+PROTOCOL = Protocol(4000, 100, 6000, 70, (0.0, 1000.0))
+BLADDER = np.array([0.0, -30.0, 30.0, 30.0, 25.0, 25.0])
+RECTUM = np.array([[0.0, 60, 100 - 10 * n, 12] for n in range(11)])
+CERVIX = np.array([0.0, 14.0, 12.0])
+PROSTATE = Ellipsoid((0, 2, -6), (26, 17, 21))
+
+
+class Willing:
+    """Randomness whose every chance comes true."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+
+    def random(self) -> float:
+        return 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rng, name)
+
+
+def new_body(seed: int, willing: bool = False) -> Body:
+    rng = np.random.default_rng(seed)
+    body = Body(rng, Palette(rng, PROTOCOL, 0.0))
+    if willing:
+        body.rng = Willing(rng)  # type: ignore[assignment]
+    return body
+
+
+def share_with(add: Callable[[Body], None], wanted: Callable[[Layer], bool], count: int = 400) -> float:
+    """Share of pelvises in which a function adds such a layer."""
+    found = 0
+    for seed in range(count):
+        body = new_body(seed)
+        add(body)
+        found += any(wanted(layer) for layer in body.layers)
+    return found / count
+
+
+def middle(layer: Layer) -> np.ndarray:
+    """A place close to the middle: in the very middle an ellipsoid knows no distance."""
+    low, high = layer.shape.box_mm
+    return low + 0.52 * (high - low)
+
+
+def depth(shape: Shape, place: np.ndarray) -> float:
+    """Distance of a place to a shape, below 0 inside."""
+    return float(shape.distance(*np.asarray(place, dtype=float)[:, None])[0])
+
+
+@pytest.mark.parametrize(
+    ("seed", "difficulty", "nodes", "voxels", "mean"),
+    [
+        (46, "standard", 23, 2463, 262.335),
+        (18, "hard", 23, 3600, 190.545),
+        (52, "standard", 26, 3557, 415.889),
+    ],
+)
+def test_the_benchmarks_phantoms_stay_as_they_are(
+    seed: int, difficulty: str, nodes: int, voxels: int, mean: float
+) -> None:
+    """Published figures were measured on them."""
+    phantom = make_phantom(seed, difficulty)
+    assert len(phantom.nodes) == nodes
+    assert np.count_nonzero(phantom.labels) == pytest.approx(voxels, abs=3)
+    assert float(phantom.t2.array.mean(dtype=float)) == pytest.approx(mean, rel=1e-4)
+
+
+def test_a_varied_pelvis_is_another_one_and_repeatable() -> None:
+    varied, again = (make_phantom(46, varied=True) for _ in range(2))
+    np.testing.assert_array_equal(varied.t2.array, again.t2.array)
+    np.testing.assert_array_equal(varied.labels, again.labels)
+    plain = make_phantom(46)
+    assert varied.t2.geometry == plain.t2.geometry
+    assert np.mean(np.abs(varied.t2.array - plain.t2.array) > 40) > 0.02
+    assert len(varied.nodes) > 5
+    for image in (varied.t2, varied.adc, *varied.dwi_series):
+        assert np.isfinite(image.array).all()
+
+
+def test_fluid_is_bright_on_t2_and_dark_on_high_b() -> None:
+    node = signal_of(TISSUES["node"], PROTOCOL)
+    body = new_body(1)
+    for _ in range(50):
+        signal = fluid_signal(body)
+        assert signal.t2 > 1.3 * node.t2
+        assert signal.dwi[1] < 0.5 * node.dwi[1]
+
+
+def test_pus_and_keratin_restrict_diffusion_and_old_blood_is_dark() -> None:
+    node = signal_of(TISSUES["node"], PROTOCOL)
+    for tissue in (PUS, KERATIN):
+        assert signal_of(tissue, PROTOCOL).dwi[1] > 0.9 * node.dwi[1]
+    assert signal_of(OLD_BLOOD, PROTOCOL).t2 < 0.7 * node.t2
+    assert signal_of(GEL, PROTOCOL).t2 > 1.3 * node.t2
+
+
+def test_half_of_the_women_and_few_men_have_fluid_behind_the_organs() -> None:
+    def behind(layer: Layer) -> bool:
+        x, y, z = middle(layer)
+        return abs(x) < 25 and 24 < y < 38 and z < 54
+
+    assert share_with(lambda body: fluid.add_fluid_beneath(body, True), behind) == pytest.approx(
+        0.5, abs=0.09
+    )
+    assert share_with(lambda body: fluid.add_fluid_beneath(body, False), behind) == pytest.approx(
+        0.15, abs=0.07
+    )
+
+
+def test_one_of_three_men_has_fluid_along_a_spermatic_cord() -> None:
+    blank = signal_of(TISSUES["septum"], PROTOCOL).t2
+
+    def wet(layer: Layer) -> bool:
+        return layer.signal.t2 > 10 * blank
+
+    men = share_with(lambda body: fluid.add_canal_fluid(body, False), wet)
+    women = share_with(lambda body: fluid.add_canal_fluid(body, True), wet)
+    assert 0.15 < men < 0.4
+    assert 0.02 < women < 0.18
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_added_lies_in_the_body_and_nodes_keep_out_of_it(seed: int) -> None:
+    body = new_body(seed, willing=True)
+    fluid.add_canal_fluid(body, seed % 2 == 0)
+    fluid.add_fluid_at_bones(body)
+    cysts.add_masses(body, BLADDER, RECTUM)
+    body.finish()
+    added = [layer for layer in body.layers if layer.shape is not body.trunk]
+    assert len(added) > 20
+    for layer in added:
+        place = middle(layer)
+        assert depth(body.trunk, place) < 0.0
+        assert any(depth(shape, place) < grow for shape, grow in body.obstacles)
+
+
+def test_cysts_and_knots_of_the_prostate_lie_in_it() -> None:
+    for seed in range(6):
+        body = new_body(seed, willing=True)
+        cysts.add_male_cysts(body, PROSTATE)
+        assert len(body.layers) >= 3
+        for layer in body.layers:
+            assert depth(PROSTATE, middle(layer)) < 0.0
+
+
+def test_veins_wind_close_to_the_prostate_and_not_through_it() -> None:
+    body = new_body(3)
+    details.add_plexus_around(body, PROSTATE, 0.3)
+    body.finish()
+    ends = [layer for layer in body.layers if hasattr(layer.shape, "parts")]
+    assert len(ends) >= 16  # wall and lumen of eight veins
+    for layer in ends:
+        for part in layer.shape.parts:
+            assert -2.0 < depth(PROSTATE, part.ends[0]) < 12.0
+
+
+def test_folds_of_the_rectum_reach_into_its_lumen() -> None:
+    body = new_body(4)
+    details.add_rectal_folds(body, RECTUM)
+    body.finish()
+    folds = [layer for layer in body.layers if isinstance(layer.shape, Ellipsoid)]
+    assert len(folds) >= 3
+    for fold in folds:
+        near = RECTUM[np.argmin(np.abs(RECTUM[:, 2] - fold.shape.center_mm[2]))]
+        assert np.linalg.norm(fold.shape.center_mm[:2] - near[:2]) < near[3]
