@@ -89,18 +89,25 @@ def compare(
     config: ConfigOption = CONFIG,
     networks: Annotated[str, typer.Option(help="Names, separated by commas; all by default.")] = "",
     seeds: Annotated[int, typer.Option(help="Each network is trained with so many seeds.")] = 3,
-    first_seed: Annotated[int, typer.Option(help="First phantom of the test.")] = 900_000,
-    cases: Annotated[int, typer.Option(help="Number of phantoms of the test.")] = 40,
-    difficulty: Annotated[str, typer.Option(help="standard or hard.")] = "standard",
+    first_seed: Annotated[int, typer.Option(help="First phantom of the tests.")] = 900_000,
+    cases: Annotated[int, typer.Option(help="Number of `standard` phantoms to test on.")] = 40,
+    hard_cases: Annotated[int, typer.Option(help="Number of `hard` ones.")] = 40,
+    keep: Annotated[
+        Optional[Path], typer.Option(help="Folder that keeps the registered phantoms, as of `evaluate`.")
+    ] = None,
 ) -> None:
-    """Train ERU-Net and its rivals on the same cases in the same way, and print one table."""
+    """Train ERU-Net and its rivals on the same cases in the same way, and print one table a difficulty."""
     from .compare import RIVALS, HeldOut
     from .compare import compare as run_comparison
     from .config import read_config
 
     names = [one.strip() for one in networks.split(",") if one.strip()] or list(RIVALS)
-    test = HeldOut(first_seed, cases, difficulty)
-    print(run_comparison(read_config(config), names, range(1, seeds + 1), test, out))
+    tests = [
+        HeldOut(first_seed, count, difficulty)
+        for difficulty, count in (("standard", cases), ("hard", hard_cases))
+        if count
+    ]
+    print(run_comparison(read_config(config), names, range(1, seeds + 1), tests, out, keep))
 
 
 @app.command()

@@ -20,13 +20,13 @@ from LymphNodeSegLib.nodes.evaluation import pool
 
 from .config import Config
 from .evaluate import evaluate_images, held_out_case, line_of
-from .export import calibrated
+from .export import best_peak, calibrated
 from .prepare import cases_of
 from .train import run_training
 from .warm_start import read_checkpoint
 
 BANDS = ("<5", "5-10", ">=10")
-TIMED_RUNS = 5
+TIMED_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,26 @@ class HeldOut:
     difficulty: str
 
 
-def compare(config: Config, names: Sequence[str], seeds: Sequence[int], test: HeldOut, out: Path) -> str:
-    """Train and test; what is there from an earlier call is used, a run that was cut off goes on.
+def compare(
+    config: Config,
+    names: Sequence[str],
+    seeds: Sequence[int],
+    tests: Sequence[HeldOut],
+    out: Path,
+    keep: Optional[Path] = None,
+) -> str:
+    """Train all, then test all; what is there from an earlier call is used, a run that was cut off goes on.
 
     Args:
         config: Data, budget and schedule of every network; its seed is replaced.
         names: Of `RIVALS`.
         seeds: Each network is trained with each of these.
-        test: Phantoms that no network was trained on.
+        tests: Phantoms that no network was trained on.
         out: Folder for the runs and ``table.md``.
+        keep: Folder of registered phantoms, see `evaluate.held_out_case`; by default one in `out`.
 
     Returns:
-        The table, Markdown; of the runs asked for.
+        A table for each test, Markdown; of the runs asked for.
 
     Raises:
         InputError: an unknown name; no prepared cases.
@@ -88,14 +96,29 @@ def compare(config: Config, names: Sequence[str], seeds: Sequence[int], test: He
     if unknown:
         raise InputError(f"Unknown network '{unknown[0]}': choose among {', '.join(RIVALS)}.")
     cases_of(config)  # before anything is trained
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for seed in seeds:
         for name in names:
-            one = config_of_run(config, RIVALS[name], seed)
-            rows[name].append(_scores(one, test, out, f"{name}/{seed}"))
-    table = table_of(rows, test)
+            _trained(config_of_run(config, RIVALS[name], seed), out / name / str(seed))
+    tables = [budget_line(config)]
+    for test in tests:
+        rows = {
+            name: [_scores(out / name / str(seed), test, keep or out / "test") for seed in seeds]
+            for name in names
+        }
+        tables.append(table_of(rows, test))
+    table = "\n".join(tables)
     (out / "table.md").write_text(table, encoding="utf-8")
     return table
+
+
+def budget_line(config: Config) -> str:
+    """What each network was given, in one line."""
+    data, schedule, count = config.data, config.schedule, len(cases_of(config))
+    return (
+        f"Each network: {schedule.steps} steps of {schedule.batch} crops of {data.crop} x {data.crop} pixels "
+        f"of {config.preprocessing.pixel_mm} mm, width {config.network.width}, {count} cases, of which "
+        f"about {data.validation_share:.0%} set its operating point alone.\n"
+    )
 
 
 def config_of_run(config: Config, rival: Rival, seed: int) -> Config:
@@ -108,44 +131,50 @@ def config_of_run(config: Config, rival: Rival, seed: int) -> Config:
     )
 
 
-def _scores(config: Config, test: HeldOut, out: Path, name: str) -> dict[str, Any]:
-    folder = out / name
-    tested = f"{test.difficulty}-{test.first_seed}-{test.cases}"
-    file = folder / f"scores-{tested}.json"
-    if file.exists():
-        return json.loads(file.read_text(encoding="utf-8"))
+def _trained(config: Config, folder: Path) -> None:
     last = folder / "last.ckpt"
     if not (last.exists() and read_checkpoint(last)["global_step"] >= config.schedule.steps):
         run_training(config, folder, last if last.exists() else None)
-    ready = calibrated(last)
-    model = Model(
-        ready.network, config.preprocessing, ready.stride, ready.temperature, ready.offset, name=name
-    )
+
+
+def _scores(folder: Path, test: HeldOut, keep: Path) -> dict[str, Any]:
+    """Figures of a trained run; its level and its peak are those of the best Dice on its validation cases."""
+    file = folder / f"scores-{test.difficulty}-{test.first_seed}-{test.cases}.json"
+    if file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))
+    ready = calibrated(folder / "last.ckpt")
+    peak, preprocessing = best_peak(ready), ready.learner.config.preprocessing
+    model = Model(ready.network, preprocessing, ready.stride, ready.temperature, ready.offset, peak)
     device = inference.pick_device()
     results = []
     for seed in range(test.first_seed, test.first_seed + test.cases):
-        images = held_out_case(seed, test.difficulty, "deformable", out / "test")
+        images = held_out_case(seed, test.difficulty, "deformable", keep)
         results.append(evaluate_images(*images, model, device))
     figures = {
         **pool(results),
+        "peak": peak,
         "parameters": sum(one.numel() for one in ready.learner.network.parameters()),
         "cpu_ms_per_slice": _cpu_ms_per_slice(model, *images[:3]),
-        "cpu_threads": torch.get_num_threads(),
     }
-    print(f"{name}: {line_of(figures)}", flush=True)
+    print(f"{folder.parent.name}/{folder.name}: {line_of(figures)}", flush=True)
     file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return figures
 
 
 def _cpu_ms_per_slice(model: Model, t2: Image, dwi: Image, known: np.ndarray) -> float:
-    """Median time of the network itself, over all slices of a case."""
-    with torch.inference_mode():
-        slices = inference.prepare(t2, dwi, known, model)[:]
-        spent = []
-        for _ in range(TIMED_RUNS + 1):  # the first warms up
-            began = time.perf_counter()
-            inference.forward(slices, model.network, "cpu")
-            spent.append(1000 * (time.perf_counter() - began) / len(slices))
+    """Median processor time of the network itself on one thread, over all slices of a case."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            slices = inference.prepare(t2, dwi, known, model)[:]
+            spent = []
+            for _ in range(TIMED_RUNS + 1):  # the first warms up
+                began = time.process_time()
+                inference.forward(slices, model.network, "cpu")
+                spent.append(1000 * (time.process_time() - began) / len(slices))
+    finally:
+        torch.set_num_threads(threads)
     return statistics.median(spent[1:])
 
 
@@ -168,9 +197,10 @@ def table_of(rows: dict[str, list[dict[str, Any]]], test: HeldOut) -> str:
     }
     head = ["network", *columns, "parameters", "CPU ms a slice"]
     seeds = max(len(scores) for scores in rows.values())
+    spread = f"{seeds} training seeds: mean and standard deviation over seeds"
     lines = [
         f"{test.cases} phantoms of difficulty `{test.difficulty}` from seed {test.first_seed}, "
-        f"{seeds} training seed{'s' if seeds > 1 else ''}: mean and standard deviation over seeds.",
+        f"{spread if seeds > 1 else 'one training seed: no spread'}.",
         "",
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",

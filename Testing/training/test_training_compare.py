@@ -50,7 +50,7 @@ def test_an_unknown_network_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="u-net"):
         build_network(Network("v-net"), 7)
     with pytest.raises(InputError, match="eru-net-t2"):
-        compare(Config(), ["v-net"], [1], TEST, tmp_path)
+        compare(Config(), ["v-net"], [1], [TEST], tmp_path)
 
 
 def test_the_table_tells_mean_and_spread_over_seeds() -> None:
@@ -83,8 +83,8 @@ def test_from_phantoms_to_the_table_and_again(tmp_path: Path, capsys: pytest.Cap
     )
     prepare_cases(config)
     names = ["eru-net", "u-net"]
-    table = compare(config, names, [1], TEST, tmp_path / "out")
+    table = compare(config, names, [1], [TEST], tmp_path / "out")
     assert RIVALS["u-net"].title in table
     capsys.readouterr()
-    assert compare(config, names, [1], TEST, tmp_path / "out") == table
+    assert compare(config, names, [1], [TEST], tmp_path / "out") == table
     assert capsys.readouterr().out == ""  # nothing was trained again

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from Training.export import fitted_scaling, reliability
+from Training.config import Config
+from Training.export import Calibrated, best_peak, fitted_scaling, reliability
+from Training.learning import Learner
 
 
 def boastful_network(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,3 +37,14 @@ def test_scaling_makes_probabilities_truer() -> None:
     after = reliability(logits, nodes, temperature, offset)["expected_calibration_error"]
     assert before > 0.1
     assert after < before / 2
+
+
+def test_the_best_peak_keeps_true_finds_and_drops_false_ones() -> None:
+    logits, nodes = torch.full((2, 4, 20, 20), -5.0), torch.zeros(2, 4, 20, 20)
+    logits[:, 1:3, 2:8, 2:8], nodes[:, 1:3, 2:8, 2:8] = 3.2, 1.0  # a node in each case: 0.96
+    logits[0, 1:3, 12:17, 2:7] = 2.3  # false: 0.91
+    logits[1, 0, 12:14, 12:14] = 1.0  # false: 0.73
+    shapes = [one.shape for one in nodes]
+    learner = Learner(Config().as_dict())
+    ready = Calibrated(learner, learner.network, 1.0, 0.0, 1, 2, logits.flatten(), nodes.flatten(), shapes)
+    assert best_peak(ready) == 0.93
