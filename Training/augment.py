@@ -91,12 +91,14 @@ def _recolored(images: Tensor, odd_share: float, chance: Generator) -> Tensor:
     count, knots = len(images), 8
     curve = torch.rand(count, knots, device=images.device, generator=chance) * 5.0 - 2.0
     # Nearly all normalized signal lies between -2 and 3.
-    place = ((images.flatten(1) + 2.0) / 5.0).clamp(0.0, 1.0) * (knots - 1)
-    left = place.long().clamp(max=knots - 2)
-    before, after = curve.gather(1, left), curve.gather(1, left + 1)
-    odd = (before + (place - left) * (after - before)).view_as(images)
+    place = images.flatten(1).add(2.0).mul_((knots - 1) / 5.0).clamp_(0.0, knots - 1)
+    left = place.to(torch.int32).clamp_(max=knots - 2)
+    which = left.add(torch.arange(count, dtype=torch.int32, device=images.device)[:, None] * knots).flatten()
+    steep = functional.pad(curve.diff(), (0, 1))
+    begin, slope = (one.flatten().index_select(0, which).view_as(place) for one in (curve, steep))
+    odd = place.sub_(left).mul_(slope).add_(begin).view_as(images)
     chosen = (_uniform(images, chance, 0, 1) < odd_share).float()
-    return images + chosen * _uniform(images, chance, 0.3, 1.0) * (odd - images)
+    return images.lerp(odd, chosen * _uniform(images, chance, 0.3, 1.0))
 
 
 def _intensities(images: Tensor, share: float, chance: Generator, odd_share: float = 0.0) -> Tensor:
@@ -105,19 +107,33 @@ def _intensities(images: Tensor, share: float, chance: Generator, odd_share: flo
     low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
     span = (high - low).clamp(min=1e-3)
     gamma = torch.exp(_normal(images, chance, 0.25 * share))
-    result = ((images - low) / span).clamp(min=1e-4) ** gamma * span + low
-    result = result * torch.exp(_normal(images, chance, 0.25 * share)) + _normal(images, chance, 0.25 * share)
+    result = images.sub(low).div_(span).clamp_(min=1e-4).log_().mul_(gamma).exp_()  # cheaper than a power
+    contrast = torch.exp(_normal(images, chance, 0.25 * share))
+    offset = (contrast - 1.0) * low + _normal(images, chance, 0.25 * share)
     coarse = torch.randn(count, 1, 3, 3, device=images.device, generator=chance) * 0.2 * share
-    bias = functional.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
+    bias = _spline(height, images) @ coarse @ _spline(width, images).T
     # The darkest signal is air: shading multiplies what lies above it.
-    result = (result - low) * torch.exp(bias) + low
-    blurred = functional.avg_pool2d(functional.pad(result, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    result.mul_(contrast * span).add_(offset).mul_(bias.exp_()).add_(low)
     blur = _uniform(images, chance, 0, 1) * (_uniform(images, chance, 0, 1) < 0.3 * share)
-    result = result + blur * (blurred - result)
+    result.lerp_(_blurred(result), blur)
     noise = torch.randn(images.shape, device=images.device, generator=chance)
-    result = result + noise * (_uniform(images, chance, -0.15, 0.25) * share).clamp(min=0)
+    result.add_(noise.mul_((_uniform(images, chance, -0.15, 0.25) * share).clamp_(min=0)))
     if odd_share:
         upside_down = (_uniform(images, chance, 0, 1) < 0.05 * share).float()
-        result = result * (1 - 2 * upside_down)
+        result.mul_(1 - 2 * upside_down)
         result = _recolored(result, odd_share * share, chance)
-    return result.clamp(LOWEST, HIGHEST)
+    return result.clamp_(LOWEST, HIGHEST)
+
+
+def _spline(size: int, like: Tensor) -> Tensor:
+    """Weights [size, 3] that make a bicubic curve of three values."""
+    single = torch.eye(3, device=like.device)[None, :, :, None]
+    curves = functional.interpolate(single, size=(size, 1), mode="bicubic", align_corners=True)
+    return curves[0, :, :, 0].T
+
+
+def _blurred(images: Tensor) -> Tensor:
+    """The mean of each pixel and its eight neighbors, in two passes: cheaper than pooling."""
+    padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    rows = padded[:, :, :-2].add(padded[:, :, 1:-1]).add_(padded[:, :, 2:])
+    return rows[..., :-2].add(rows[..., 1:-1]).add_(rows[..., 2:]).div_(9.0)

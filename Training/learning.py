@@ -17,7 +17,7 @@ from .architectures import build_network
 from .augment import augmented
 from .cases import Case, split_by_patient
 from .config import Config, config_of
-from .crops import Crops
+from .crops import Crops, batch_of
 from .prepare import cases_of
 
 READERS = 4
@@ -59,7 +59,7 @@ class CropData(lightning.LightningDataModule):
         crops = Crops(
             cases, config.preprocessing, config.data.crop, config.data.node_share, steps * batch, seed, epoch
         )
-        return DataLoader(crops, batch_size=batch, num_workers=workers)
+        return DataLoader(crops, batch_size=batch, num_workers=workers, collate_fn=batch_of)
 
     def _moved(self, cases: list[Case], device: torch.device) -> list[Case]:
         """The cases in a device's memory; those of an earlier epoch are there already."""

@@ -28,7 +28,8 @@ def run_training(config: Config, out: Path, resume: Optional[Path] = None, start
     """
     lightning.seed_everything(config.seed, workers=True)
     crops = CropData(config)
-    learner = Learner(config.as_dict(), len(crops.cases()[0]))
+    crops.cases()  # there may be none: known before anything is set up
+    learner = Learner(config.as_dict())
     if start_from:
         start_weights(learner, start_from, lambda: next(iter(crops.train_dataloader()))[0])
     schedule = config.schedule

@@ -10,12 +10,13 @@ import SimpleITK as sitk
 import torch
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Geometry, Image
-from LymphNodeSegLib.network.fusion import FUSIONS, Preprocessing
+from LymphNodeSegLib.network.fusion import FUSIONS, Preprocessing, fuse
+from torch.utils.data import DataLoader
 
 from Training.augment import augmented
 from Training.cases import AlignedDwi, Case, split_by_patient, write_case
 from Training.config import FIRST_BENCHMARK_SEED, config_of, read_config
-from Training.crops import Crops
+from Training.crops import Crops, batch_of
 from Training.learning import CropData
 from Training.phantoms import prepare_phantom, resampled, residual_lps_mm
 from Training.prepare import cache_folder
@@ -62,6 +63,24 @@ def test_crops_repeat_and_a_share_of_them_holds_a_node(tmp_path: Path) -> None:
     assert sizes == {(7, 64, 64)}
     share = np.mean([bool(crops[n][1].any()) for n in range(200)])
     assert 0.45 < share < 0.85
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_batch_holds_the_crops_as_they_are_cut_singly_from_the_fused_case(
+    tmp_path: Path, fusion: str
+) -> None:
+    case, preprocessing = write_small(tmp_path / "a", "a"), Preprocessing(fusion=fusion)
+    crops = Crops([case], preprocessing, 64, 0.5, 9, seed=3, epoch=0)
+    loader = DataLoader(crops, batch_size=4, collate_fn=batch_of)
+    inputs, nodes = (torch.cat(parts) for parts in zip(*loader))
+    whole = fuse(case.t2.float(), case.dwi[0].float(), case.known[0].float(), preprocessing)
+    places = whole.unfold(2, 64, 1).unfold(3, 64, 1)  # every crop of every slice
+    for n in range(9):
+        single = crops[n]
+        assert torch.equal(inputs[n], single[0])
+        assert torch.equal(nodes[n], single[1])
+        there = (places[..., :1, :1] == single[0][None, :, None, None, :1, :1]).all(1)[..., 0, 0].nonzero()
+        assert any(torch.equal(places[k, :, j, i], single[0]) for k, j, i in there.tolist())
 
 
 def test_a_crop_larger_than_the_slice_is_filled(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ All functions take volumes that share one grid, indexed [k, j, i] (slice, row, c
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 
@@ -143,40 +143,49 @@ def normalized_pair(
 
 
 def fuse(
-    t2: Tensor, dwi: Tensor, known: Tensor, preprocessing: Preprocessing, wanted: Optional[slice] = None
+    t2: Tensor,
+    dwi: Tensor,
+    known: Tensor,
+    preprocessing: Preprocessing,
+    wanted: Optional[slice] = None,
+    out: Optional[Tensor] = None,
 ) -> Tensor:
     """The network's input of every slice, or of some.
 
     Args:
         t2: Normalized T2 [k, j, i].
         dwi: Normalized DWI, the same.
-        known: 1.0 where the DWI is known, else 0.0.
+        known: 1 where the DWI is known, else 0.
         preprocessing: Which fusion.
         wanted: Start and stop of the slices k to make; all by default.
+        out: Where to put the result; by default it is made.
 
     Returns:
-        [k, channels, j, i]. Beyond the first and last slice, that slice is repeated.
+        [k, channels, j, i], float32. Beyond the first and last slice, that slice is repeated.
     """
     import torch
 
     start, stop, _ = (wanted or slice(None)).indices(len(t2))
+    if out is None:
+        shape = (stop - start, preprocessing.channels, *t2.shape[1:])
+        out = torch.empty(shape, dtype=torch.float32, device=t2.device)
     if preprocessing.fusion == "weighted":
-        t2, dwi, known = t2[start:stop], dwi[start:stop], known[start:stop]
         # Where there is no DWI, T2 stands alone rather than darkened.
-        weight = preprocessing.dwi_weight * (known > 0.5)
-        return ((1.0 - weight) * t2 + weight * dwi)[:, None]
-    count, reach = stop - start, preprocessing.neighbors
-    channels = torch.empty(count, preprocessing.channels, *t2.shape[1:], device=t2.device)
-    around = torch.arange(start - reach, stop + reach, device=t2.device).clamp(0, len(t2) - 1)
+        weight = preprocessing.dwi_weight * (known[start:stop] > 0.5)
+        out[:, 0] = (1.0 - weight) * t2[start:stop] + weight * dwi[start:stop]
+        return out
+    first, last = start - preprocessing.neighbors, stop + preprocessing.neighbors
+    around: Union[slice, Tensor] = slice(first, last)
+    if first < 0 or last > len(t2):
+        around = torch.arange(first, last, device=t2.device).clamp(0, len(t2) - 1)
     place = 0
     for volume, width in ((t2, preprocessing.t2_channels), (dwi, preprocessing.dwi_channels)):
-        shown = volume[around] if width else volume
-        for step in range(width):
-            channels[:, place + step].copy_(shown[step : step + count])
+        if width:
+            out[:, place : place + width] = volume[around].unfold(0, width, 1).permute(0, 3, 1, 2)
         place += width
     if preprocessing.dwi_channels:
-        channels[:, -1] = known[start:stop]
-    return channels
+        out[:, -1] = known[start:stop]
+    return out
 
 
 def fused_picture(t2: Image, dwi: Image, known: np.ndarray) -> np.ndarray:
