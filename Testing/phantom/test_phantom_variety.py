@@ -10,9 +10,11 @@ from LymphNodeSegLib.phantom import cysts, details, fluid, make_phantom
 from LymphNodeSegLib.phantom.anatomy import Body
 from LymphNodeSegLib.phantom.cysts import GEL, KERATIN, OLD_BLOOD, PUS
 from LymphNodeSegLib.phantom.fluid import fluid_signal
+from LymphNodeSegLib.phantom.frame import add_inner_muscles
 from LymphNodeSegLib.phantom.layers import Layer
 from LymphNodeSegLib.phantom.shapes import Ellipsoid, Shape
 from LymphNodeSegLib.phantom.tissues import TISSUES, Palette, Protocol, signal_of
+from LymphNodeSegLib.phantom.vessels import add_branches
 
 PROTOCOL = Protocol(4000, 100, 6000, 70, (0.0, 1000.0))
 BLADDER = np.array([0.0, -30.0, 30.0, 30.0, 25.0, 25.0])
@@ -179,3 +181,18 @@ def test_folds_of_the_rectum_reach_into_its_lumen() -> None:
     for fold in folds:
         near = RECTUM[np.argmin(np.abs(RECTUM[:, 2] - fold.shape.center_mm[2]))]
         assert np.linalg.norm(fold.shape.center_mm[:2] - near[:2]) < near[3]
+
+
+@pytest.mark.parametrize("narrow_mm", [0.0, 10.0])
+def test_side_walls_reach_inwards_and_their_vessels_stay_before_them(narrow_mm: float) -> None:
+    body = new_body(5)
+    body.narrow_mm = narrow_mm
+    add_inner_muscles(body, 1.0)
+    obturator_muscle = [shape for shape, _ in body.obstacles if isinstance(shape, Ellipsoid)][-1]
+    at = np.array([[x, 13.0, -6.0] for x in range(30, 60)])
+    within = np.array([depth(obturator_muscle, place) < 0.0 for place in at])
+    assert at[within.argmax(), 0] == pytest.approx(48.0 - narrow_mm, abs=2.0)
+    add_branches(body, "left", 1.0, 0.0)
+    (path,) = (one.path for one in body.vessels if one.station == "obturator")
+    low = path[path[:, 2] < 30.0]
+    assert max(-depth(obturator_muscle, place[:3]) for place in low) < 6.0

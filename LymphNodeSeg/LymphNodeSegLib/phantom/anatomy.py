@@ -53,6 +53,7 @@ class Body:
         obstacles: Shapes that a node may not overlap, with the mm they are blown up by.
         vessels: Where nodes lie.
         gas: Bubbles of gas, which distort the DWI, as (x, y, z, radius) in mm.
+        narrow_mm: By how much the muscles of the side walls reach farther inwards.
     """
 
     def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
@@ -63,6 +64,7 @@ class Body:
         self.obstacles: list[tuple[Shape, float]] = []
         self.vessels: list[Vessel] = []
         self.gas: list[np.ndarray] = []
+        self.narrow_mm = 0.0
         self._late: list[Layer] = []
 
     def add(

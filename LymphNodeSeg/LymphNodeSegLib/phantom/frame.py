@@ -77,10 +77,11 @@ def add_inner_muscles(body: Body, s: float) -> None:
     add_muscle(body, Ellipsoid((s * 86, 4, 96), (12, 44, 46), turned(s, 0, 30, -24)), (0, -0.4, -0.9))
     add_muscle(body, Ellipsoid((s * 92, -28, 40), (18, 16, 34), turned(s, -30, 0, 0)), (0, -0.4, -0.9))
     # Half of it lies under the bone, which is painted later: no fat between the two.
-    thick = rng.uniform(11.0, 16.0)
-    inner = Ellipsoid((s * (48 + thick), 13, -6), (thick, 47, 48), turned(s, 0, -6, 4))
+    thick = rng.uniform(11.0, 16.0) + body.narrow_mm / 2.0
+    inner = Ellipsoid((s * (48 + thick - body.narrow_mm), 13, -6), (thick, 47, 48), turned(s, 0, -6, 4))
     add_muscle(body, inner, (0, 0.9, -0.4))
-    levator = mirrored([(48, 8, 2, 2.0), (33, 16, -16, 2.4), (20, 24, -32, 2.8), (12, 30, -46, 3.6)], s)
+    top, next_x = 48 - body.narrow_mm, 33 - 0.4 * body.narrow_mm
+    levator = mirrored([(top, 8, 2, 2.0), (next_x, 16, -16, 2.4), (20, 24, -32, 2.8), (12, 30, -46, 3.6)], s)
     path = smooth_path(levator, 12.0)
     for y in (-32, -23, -14, -5, 4, 13, 22):
         sheet = path + np.array([0.0, y, abs(y) * -0.12, 0.0])

@@ -145,6 +145,7 @@ def build_body(
     add_haze(body)
     add_mesentery(body)
     if varied:
+        body.narrow_mm = rng.uniform(0.0, 12.0)
         add_edema(body)
         add_fluid_beneath(body, female)
     add_frame(body)

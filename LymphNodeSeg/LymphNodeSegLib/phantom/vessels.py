@@ -41,6 +41,8 @@ BRANCHES: dict[str, Points] = {
     "superficial": [(74, -84, -14, 1.4), (60, -96, 6, 1.2), (48, -104, 40, 1.0)],
     "profunda": [(82, -66, -36, 2.6), (94, -48, -62, 2.4), (98, -32, -110, 2.0)],
 }  # fmt: skip
+AT_THE_WALL = ("obturator", "vesical")
+"""Branches on the inner side of the obturator muscle, wherever that is."""
 # Branch: the station of its nodes, and on which side of it they lie.
 BRANCH_STATIONS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "internal_iliac": ("internal_iliac", (-0.3, 0.2, 0)),
@@ -110,6 +112,8 @@ def add_branches(body: Body, side: str, s: float, slow: float) -> None:
     rng = body.rng
     for name, points in BRANCHES.items():
         path = body.path(mirrored(points, s), 2.5, 11.0)
+        if name in AT_THE_WALL:
+            path[:, 0] -= s * body.narrow_mm * np.clip((80.0 - path[:, 2]) / 40.0, 0.0, 1.0)
         body.add_vessel(path, body.palette.signal("flow_void", 0.4), 0.4)
         for _ in range(int(rng.integers(1, 3))):
             shift = rng.normal(0, 1, 3)
