@@ -76,11 +76,13 @@ def evaluate(
     keep: Annotated[
         Optional[Path], typer.Option(help="Folder that keeps the registered phantoms, for other models.")
     ] = None,
+    varied: Annotated[bool, typer.Option(help="Phantoms that show more than the benchmark's.")] = False,
 ) -> None:
     """Run the whole road on phantoms that were never trained on and compare with their truth."""
     from .evaluate import evaluate_phantoms
 
-    evaluate_phantoms(model, range(first_seed, first_seed + cases), difficulty, registration, out, jobs, keep)
+    seeds = range(first_seed, first_seed + cases)
+    evaluate_phantoms(model, seeds, difficulty, registration, out, jobs, keep, varied)
 
 
 @app.command()

@@ -29,6 +29,7 @@ def evaluate_phantoms(
     out: Optional[Path] = None,
     jobs: int = 1,
     keep: Optional[Path] = None,
+    varied: bool = False,
 ) -> dict[str, Any]:
     """Figures pooled over phantoms; prints a line for each case and one for all.
 
@@ -40,6 +41,7 @@ def evaluate_phantoms(
         out: JSON file for the pooled figures.
         jobs: Processes at a time; more than one leaves the graphics card alone.
         keep: See `held_out_case`.
+        varied: See `make_phantom`; the benchmark's are not.
     """
     one_case = partial(
         _evaluate_phantom,
@@ -48,13 +50,14 @@ def evaluate_phantoms(
         registration=registration,
         jobs=jobs,
         keep=keep,
+        varied=varied,
     )
     results = []
     with get_context("spawn").Pool(jobs) if jobs > 1 else _InThisProcess() as workers:
         for seed, figures in zip(seeds, workers.imap(one_case, seeds)):
             results.append(figures)
             print(f"{seed}: {line_of(figures)}", flush=True)
-    figures = {"difficulty": difficulty, "registration": registration, **pool(results)}
+    figures = {"difficulty": difficulty, "registration": registration, "varied": varied, **pool(results)}
     print(f"{difficulty}, {len(results)} cases: {line_of(figures)}")
     if out:
         out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -74,19 +77,25 @@ class _InThisProcess:
 
 
 def _evaluate_phantom(
-    seed: int, model_name: str, difficulty: str, registration: str, jobs: int, keep: Optional[Path]
+    seed: int,
+    model_name: str,
+    difficulty: str,
+    registration: str,
+    jobs: int,
+    keep: Optional[Path],
+    varied: bool,
 ) -> dict[str, Any]:
     import torch
 
     if jobs > 1:
         torch.set_num_threads(1)
     model = load_model(model_name, trust_unlisted=True)
-    images = held_out_case(seed, difficulty, registration, keep)
+    images = held_out_case(seed, difficulty, registration, keep, varied)
     return evaluate_images(*images, model, "cpu" if jobs > 1 else pick_device())
 
 
 def held_out_case(
-    seed: int, difficulty: str, registration: str, keep: Optional[Path] = None
+    seed: int, difficulty: str, registration: str, keep: Optional[Path] = None, varied: bool = False
 ) -> tuple[Image, Image, np.ndarray, Image]:
     """A phantom as `registered_phantom` gives it.
 
@@ -95,14 +104,16 @@ def held_out_case(
         difficulty: The same.
         registration: As `register` takes it.
         keep: A folder to take it from and to leave it in: it takes longer to make than to segment.
+        varied: The phantom's.
     """
     import SimpleITK as sitk
 
     if not keep:
-        return registered_phantom(make_phantom(seed, difficulty), registration)
-    place = keep / f"{difficulty}-{seed}-{registration}"
+        return registered_phantom(make_phantom(seed, difficulty, varied=varied), registration)
+    place = keep / f"{difficulty}-{seed}-{registration}{'-varied' if varied else ''}"
     if not place.exists():
-        t2, dwi, known, truth = registered_phantom(make_phantom(seed, difficulty), registration)
+        phantom = make_phantom(seed, difficulty, varied=varied)
+        t2, dwi, known, truth = registered_phantom(phantom, registration)
         partial = place.with_suffix(".partial")
         partial.mkdir(parents=True, exist_ok=True)
         known_image = truth.with_array(known.astype(np.uint8))

@@ -17,6 +17,7 @@ from Training.augment import augmented
 from Training.cases import AlignedDwi, Case, split_by_patient, write_case
 from Training.config import FIRST_BENCHMARK_SEED, config_of, read_config
 from Training.crops import Crops, batch_of
+from Training.evaluate import held_out_case
 from Training.learning import CropData
 from Training.phantoms import prepare_phantom, resampled, residual_lps_mm
 from Training.prepare import cache_folder
@@ -195,6 +196,26 @@ def test_the_share_of_varied_pelvises_is_what_the_configuration_says(
             with pytest.raises(InputError):
                 prepare_phantom(seed, config, tmp_path / "case")
         assert np.mean(asked) == pytest.approx(share, abs=0.08 if share == 0.7 else 0.0)
+
+
+def test_kept_phantoms_are_taken_again_and_varied_ones_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bool] = []
+
+    def registered(varied: bool, registration: str) -> tuple[Image, Image, np.ndarray, Image]:
+        made.append(varied)
+        image = Image(np.full((6, 90, 100), 1.0 + varied, np.float32), GEOMETRY)
+        return image, image, image.array > 0, image.with_array(np.zeros((6, 90, 100), np.uint16))
+
+    monkeypatch.setattr("Training.evaluate.make_phantom", lambda seed, difficulty, varied: varied)
+    monkeypatch.setattr("Training.evaluate.registered_phantom", registered)
+    for varied in (False, True, False, True):
+        t2, _, known, truth = held_out_case(5, "standard", "rigid", tmp_path, varied)
+        assert t2.array[0, 0, 0] == 1.0 + varied
+        assert known.all()
+        assert not truth.array.any()
+    assert made == [False, True]
 
 
 def test_the_configuration_is_checked() -> None:
