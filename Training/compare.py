@@ -99,13 +99,14 @@ def compare(
     for seed in seeds:
         for name in names:
             _trained(config_of_run(config, RIVALS[name], seed), out / name / str(seed))
+    scores = {
+        (name, seed): _scores(out / name / str(seed), tests, keep or out / "test")
+        for seed in seeds
+        for name in names
+    }
     tables = [budget_line(config)]
-    for test in tests:
-        rows = {
-            name: [_scores(out / name / str(seed), test, keep or out / "test") for seed in seeds]
-            for name in names
-        }
-        tables.append(table_of(rows, test))
+    for n, test in enumerate(tests):
+        tables.append(table_of({name: [scores[name, seed][n] for seed in seeds] for name in names}, test))
     table = "\n".join(tables)
     (out / "table.md").write_text(table, encoding="utf-8")
     return table
@@ -137,28 +138,31 @@ def _trained(config: Config, folder: Path) -> None:
         run_training(config, folder, last if last.exists() else None)
 
 
-def _scores(folder: Path, test: HeldOut, keep: Path) -> dict[str, Any]:
-    """Figures of a trained run; its level and its peak are those of the best Dice on its validation cases."""
-    file = folder / f"scores-{test.difficulty}-{test.first_seed}-{test.cases}.json"
-    if file.exists():
-        return json.loads(file.read_text(encoding="utf-8"))
-    ready = calibrated(folder / "last.ckpt")
-    peak, preprocessing = best_peak(ready), ready.learner.config.preprocessing
-    model = Model(ready.network, preprocessing, ready.stride, ready.temperature, ready.offset, peak)
+def _scores(folder: Path, tests: Sequence[HeldOut], keep: Path) -> list[dict[str, Any]]:
+    """Figures of a trained run in each test; its level and peak are those of the best Dice in validation."""
+    files = [folder / f"scores-{one.difficulty}-{one.first_seed}-{one.cases}.json" for one in tests]
+    if not all(file.exists() for file in files):
+        ready = calibrated(folder / "last.ckpt")
+        peak, preprocessing = best_peak(ready), ready.learner.config.preprocessing
+        model = Model(ready.network, preprocessing, ready.stride, ready.temperature, ready.offset, peak)
+        parameters = sum(one.numel() for one in ready.learner.network.parameters())
+        for test, file in zip(tests, files):
+            if not file.exists():
+                figures = {**_tested(model, test, keep), "peak": peak, "parameters": parameters}
+                print(
+                    f"{folder.parent.name}/{folder.name}, {test.difficulty}: {line_of(figures)}", flush=True
+                )
+                file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def _tested(model: Model, test: HeldOut, keep: Path) -> dict[str, Any]:
     device = inference.pick_device()
     results = []
     for seed in range(test.first_seed, test.first_seed + test.cases):
         images = held_out_case(seed, test.difficulty, "deformable", keep)
         results.append(evaluate_images(*images, model, device))
-    figures = {
-        **pool(results),
-        "peak": peak,
-        "parameters": sum(one.numel() for one in ready.learner.network.parameters()),
-        "cpu_ms_per_slice": _cpu_ms_per_slice(model, *images[:3]),
-    }
-    print(f"{folder.parent.name}/{folder.name}: {line_of(figures)}", flush=True)
-    file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return figures
+    return {**pool(results), "cpu_ms_per_slice": _cpu_ms_per_slice(model, *images[:3])}
 
 
 def _cpu_ms_per_slice(model: Model, t2: Image, dwi: Image, known: np.ndarray) -> float:

@@ -17,7 +17,8 @@ from .config import Config
 def cache_folder(config: Config) -> Path:
     """Where the prepared cases of a configuration lie; another source or preprocessing has another folder."""
     data = config.data
-    facts = json.dumps([data.source, config.preprocessing.pixel_mm, data.standard_share, data.varied_share])
+    shares = [float(data.standard_share), float(data.varied_share)]
+    facts = json.dumps([data.source, float(config.preprocessing.pixel_mm), *shares])
     return Path(config.data.cache).expanduser() / hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 
