@@ -184,6 +184,20 @@ def finds(
     draw_finds(t2, before, after, out)
 
 
+@app.command()
+def beside(
+    t2: Annotated[Path, typer.Option(help="The T2 of the result: a file or a DICOM series.")],
+    result: Annotated[Path, typer.Option(help="Result folder of `segment`, for its DWI.")],
+    out: Annotated[Path, typer.Option(help="The picture to write.")],
+    seeds: Annotated[str, typer.Option(help="Phantoms, separated by commas.")] = "1004,1011",
+    difficulty: Annotated[str, typer.Option(help="standard or hard.")] = "standard",
+) -> None:
+    """Draw a patient and varied phantoms in one picture."""
+    from .pictures import draw_beside
+
+    draw_beside(t2, result, [int(one) for one in seeds.split(",")], difficulty, out)
+
+
 def main() -> None:
     """Run a command; a problem with the input is one line and exit code 2."""
     try:

@@ -1,4 +1,4 @@
-"""Pictures for a model's card: failures on phantoms, reliability, finds in a patient before and after."""
+"""Pictures: failures on phantoms, reliability, finds in a patient, a patient beside phantoms."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from LymphNodeSegLib.network.inference import pick_device, segment_image
 from LymphNodeSegLib.network.model_file import load_model
 from LymphNodeSegLib.nodes.separate import find_nodes
 from LymphNodeSegLib.outputs.segmentation_files import read_segmentation
+from LymphNodeSegLib.phantom import make_phantom
 from PIL import Image as Picture
 from PIL import ImageDraw
 from scipy import ndimage
 
-from .evaluate import held_out_case
+from .evaluate import held_out_case, preferred_dwi
+from .phantoms import resampled
 
 SIDE_MM, SIDE_PIXELS = 50.0, 200
 TRUE_COLOR, FOUND_COLOR = (60, 220, 90), (255, 80, 60)
 KINDS = ("missed", "false", "outline")
 PLOT_PIXELS, MARGIN = 280, 36
+BESIDE_SLICES, BESIDE_PIXELS = 5, 170
 
 
 def draw_failures(model_name: str, seeds: Sequence[int], difficulty: str, out: Path) -> None:
@@ -79,6 +82,35 @@ def draw_finds(t2_path: Path, before: Path, after: Path, out: Path) -> None:
     rows += [np.zeros_like(rows[0])] * (-len(rows) % 3)
     Picture.fromarray(np.vstack([np.hstack(rows[n : n + 3]) for n in range(0, len(rows), 3)])).save(out)
     print(f"{count} places, {len(np.unique(old)) - 1} finds before, {len(np.unique(new)) - 1} after")
+
+
+def draw_beside(t2_path: Path, result: Path, seeds: Sequence[int], difficulty: str, out: Path) -> None:
+    """A patient above varied phantoms: slices from below upwards, T2 over DWI, each in its own field of view.
+
+    Args:
+        t2_path: The patient's T2, a file or a DICOM series.
+        result: Result folder of `segment` for it, for its DWI on that grid.
+        seeds: Phantoms.
+        difficulty: Of the phantoms.
+        out: Picture file.
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+    """
+    pairs = [(read_image(t2_path, "T2"), read_image(result / "dwi_registered.nrrd", "DWI"))]
+    for seed in seeds:
+        phantom = make_phantom(seed, difficulty, "axial", varied=True)
+        grid = phantom.t2.geometry
+        dwi = resampled(preferred_dwi(phantom), grid, phantom.displacement_lps_mm)
+        pairs.append((phantom.t2, phantom.t2.with_array(dwi.array * dwi.known)))
+    rows = []
+    for image in (one for pair in pairs for one in pair):
+        low, high = np.percentile(image.array, (1.0, 99.5))
+        gray = (255 * np.clip((image.array - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)
+        shown = np.linspace(1, len(gray) - 2, BESIDE_SLICES).round().astype(int)
+        small = [Picture.fromarray(gray[k]).resize((BESIDE_PIXELS, BESIDE_PIXELS)) for k in shown]
+        rows.append(np.hstack([np.asarray(one) for one in small]))
+    Picture.fromarray(np.vstack(rows)).save(out)
 
 
 def worst_places(found: np.ndarray, truth: np.ndarray) -> dict[str, tuple[int, ...]]:
