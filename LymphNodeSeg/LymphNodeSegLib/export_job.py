@@ -252,15 +252,17 @@ def _registration(job: ExportJob) -> Registration:
     """The registration, of which the scene holds the images; the report does not ask for the transform."""
     import SimpleITK as sitk
 
-    from .registration.resample import Resampler
+    from .registration.resample import unmoved
     from .registration.result import Registration
+    from .registration.space import inside
 
     assert job.facts is not None
     assert job.dwi is not None
+    before, known = job.dwi, job.dwi.array != 0
+    if job.dwi_before is not None:
+        before = unmoved(job.dwi_before, job.dwi.geometry)
+        known = inside(job.dwi_before.geometry, job.dwi.geometry)
     transform = sitk.Transform(3, sitk.sitkIdentity)
-    unmoved = Resampler(transform, job.dwi.geometry)
-    before = unmoved.signal(job.dwi_before) if job.dwi_before is not None else job.dwi
-    known = unmoved.known(job.dwi_before) if job.dwi_before is not None else job.dwi.array != 0
     return Registration(transform, job.dwi, before, (job.dwi,), job.adc, known, job.facts.verdict)
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from LymphNodeSegLib.images.image import Geometry, Image
-from LymphNodeSegLib.registration.correlation import local_fit
-from LymphNodeSegLib.registration.resample import Resampler
+from LymphNodeSegLib.registration.correlation import Explained
+from LymphNodeSegLib.registration.quality import normalized_mutual_information
+from LymphNodeSegLib.registration.resample import Resampler, displacement_on
+from LymphNodeSegLib.registration.separable import smoothed
 from LymphNodeSegLib.registration.space import points_of, sitk_grid
 from LymphNodeSegLib.registration.spline import SmoothField
 from LymphNodeSegLib.registration.threads import in_threads
-from LymphNodeSegLib.registration.transform import spline_transform
+from LymphNodeSegLib.registration.transform import compose, spline_transform
 
 SHAPE, SPACING_MM = (5, 11, 14), (4.0, 3.0, 3.5)
 
@@ -52,13 +54,13 @@ def test_gathering_is_the_transpose_and_roughness_its_own_derivative() -> None:
 def test_local_fit_ignores_contrast_and_its_pull_is_the_derivative() -> None:
     rng = chance()
     wanted = rng.normal(size=(6, 20, 20))
-    inside = np.ones(wanted.shape, dtype=bool)
-    turned_round = local_fit(wanted, 5.0 - 3.0 * wanted, inside)
-    assert turned_round.mismatch < 0.02 < local_fit(wanted, rng.normal(size=wanted.shape), inside).mismatch
+    explained = Explained(wanted, np.ones(wanted.shape, dtype=bool))
+    turned_round = explained.by(5.0 - 3.0 * wanted)
+    assert turned_round.mismatch < 0.02 < explained.by(rng.normal(size=wanted.shape)).mismatch
     given = wanted + rng.normal(size=wanted.shape)
     way = rng.normal(size=wanted.shape)
-    fit, step = local_fit(wanted, given, inside), 1e-4
-    high, low = (local_fit(wanted, given + sign * step * way, inside).mismatch for sign in (1.0, -1.0))
+    fit, step = explained.by(given), 1e-4
+    high, low = (explained.by(given + sign * step * way).mismatch for sign in (1.0, -1.0))
     slope = (high - low) / (2.0 * step) * wanted.size
     assert slope == pytest.approx(-2.0 * np.vdot(fit.pull, way), rel=0.05)
 
@@ -77,7 +79,7 @@ def test_a_signal_is_sampled_as_by_itks_cubic_spline() -> None:
     )
     fine = Geometry((150, 160, 10), (-8.0, -90.0, -3.0), (0.6, 0.6, 4.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
     moved = sitk.TranslationTransform(3, (0.7, -1.3, 1.6))
-    sampler = Resampler(moved, fine)
+    sampler = Resampler(displacement_on(moved, fine), fine)
     wanted = sitk.GetArrayFromImage(
         sitk.Resample(image.to_sitk(), sitk_grid(fine), moved, sitk.sitkBSpline, 0.0, sitk.sitkFloat32)
     )
@@ -86,7 +88,37 @@ def test_a_signal_is_sampled_as_by_itks_cubic_spline() -> None:
     assert 0.1 < between_voxels.mean() < 0.9
     off, off_linear = (
         float(np.sqrt(np.mean((sampled.array - wanted)[between_voxels] ** 2)))
-        for sampled in (sampler.signal(image), sampler.quantity(image))
+        for sampled in (sampler.signals([image])[0], sampler.quantity(image))
     )
     assert off < 0.1 * off_linear
-    assert not sampler.signal(image).array[~sampler.known(image)].any()
+    assert not sampler.signals([image])[0].array[~sampler.known(image)].any()
+
+
+def test_a_smoothing_by_matrices_is_scipys() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    array = chance().normal(size=(2, 7, 30, 40)).astype(np.float32)
+    wanted = [gaussian_filter(one, (0.0, 1.5, 2.0), truncate=2.5, mode="nearest") for one in array]
+    np.testing.assert_allclose(smoothed(array, (0.0, 1.5, 2.0), "nearest"), wanted, atol=1e-6)
+
+
+def test_the_displacement_between_the_points_asked_for_is_the_transforms() -> None:
+    grid = Geometry((120, 90, 24), (-60.0, -40.0, -30.0), (0.7, 0.9, 3.0))
+    turn = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.02, -0.01, 0.03, (2.0, -1.0, 0.5))
+    around = Geometry((70, 60, 40), (-80.0, -60.0, -45.0), (2.4, 2.4, 3.0))
+    space = SmoothField(around.size_ijk[::-1], around.spacing_mm[::-1], 24.0)
+    bend = spline_transform(chance().normal(0.0, 4.0, space.shape), space, 1, around)
+    exact = sitk.TransformToDisplacementField(
+        compose(turn, bend), sitk.sitkVectorFloat64, grid.size_ijk, grid.origin_lps_mm, grid.spacing_mm
+    )
+    wanted = np.moveaxis(sitk.GetArrayFromImage(exact), -1, 0)
+    assert np.abs(wanted[1]).max() > 3.0
+    assert np.abs(displacement_on(compose(turn, bend), grid) - wanted).max() < 0.05
+
+
+def test_similarity_of_few_independent_values_is_one() -> None:
+    found = [
+        normalized_mutual_information(*np.random.default_rng(seed).normal(size=(2, 20_000)))
+        for seed in range(5)
+    ]
+    assert max(found) < 1.001

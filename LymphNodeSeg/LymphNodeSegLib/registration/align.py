@@ -65,7 +65,8 @@ class Matcher:
     def place(self, rigid: np.ndarray) -> None:
         """Brings the T2 to where the rigid movement leads."""
         self.rigid = rigid
-        t2, body = self._level.t2_moved(rigid)
+        t2 = self._level.t2_moved(rigid)
+        body = self._level.body(t2, rigid)
         both = body & self._level.dwi_here
         self._pair = Pair(t2, self._level.dwi, self_similarity(t2, body), self._moving, both)
 
@@ -140,12 +141,12 @@ def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progres
     matcher = Matcher(t2, dwi, rigid, axis, FINE_MM)
     found = np.full(matcher.space.shape, matcher.best_shift(), dtype=np.float32)
     # The distortion comes first: it would be taken for movement.
-    found = matcher.refined(found, STIFF, 3, Part(progress, 0.0, 0.2))
-    found = matcher.refined(found, SOFT, 3, Part(progress, 0.2, 0.4))
+    found = matcher.refined(found, STIFF, 2, Part(progress, 0.0, 0.2))
+    found = matcher.refined(found, SOFT, 2, Part(progress, 0.2, 0.4))
     for number in range(ROUNDS):
         done = 0.4 + 0.6 * number / ROUNDS
-        matcher.move(found, 5, Part(progress, done, done + 0.3 / ROUNDS))
-        found = matcher.refined(found, SOFT, 3, Part(progress, done + 0.3 / ROUNDS, done + 0.6 / ROUNDS))
+        matcher.move(found, 3, Part(progress, done, done + 0.3 / ROUNDS))
+        found = matcher.refined(found, SOFT, 2, Part(progress, done + 0.3 / ROUNDS, done + 0.6 / ROUNDS))
     found_mm = matcher.unfolded(found) * np.float32(matcher.spacing_mm)
     return Alignment(matcher.rigid, matcher.grid, axis, found_mm, matcher.space)
 
@@ -169,6 +170,7 @@ def _mismatch(pair: Pair, axis: int, step: int) -> float:
     """
     size = pair.both.shape[axis]
     here: list[slice] = [slice(None)] * 3
+    here[3 - axis] = slice(None, None, 2)
     there = list(here)
     here[axis] = slice(max(0, -step), size - max(0, step))
     there[axis] = slice(max(0, step), size - max(0, -step))

@@ -11,7 +11,7 @@ from ..images.image import Image
 from .quality import normalized_mutual_information
 from .space import Level, level
 
-COARSE_MM = 4.0
+COARSE_MM = 5.0
 LEAST_OVERLAP = 0.05
 SWAPPED_FROM = 1.5  # times as fine as the T2
 CLEARLY_BETTER = 1.2
@@ -90,8 +90,8 @@ def _turns() -> list[np.ndarray]:
 
 
 def _similarity_on(here: Level, rigid: np.ndarray) -> float:
-    moved, body = here.t2_moved(rigid)
-    both = body & here.dwi_here
+    moved = here.t2_moved(rigid)
+    both = here.body(moved, rigid) & here.dwi_here
     if both.sum() < LEAST_OVERLAP * both.size:
         return 1.0
     return normalized_mutual_information(moved[both], here.dwi[both])

@@ -7,16 +7,16 @@ through thick slices is found, where the self-similarity descriptors, which look
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .threads import in_threads
+from .separable import smoothed
 
 WINDOW_VOXELS = (0.7, 2.0, 2.0)
 CONTRAST_SHARE = 0.3  # of the median variance: what varies less counts less
 TINY_SHARE = 0.05
+SPARSE = 5  # one voxel of so many is asked for what is usual
 
 
 @dataclass(frozen=True)
@@ -35,43 +35,46 @@ class LocalFit:
     mismatch: float
 
 
-def smoothed(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Window sums of several arrays."""
-    from scipy.ndimage import gaussian_filter
-
-    return in_threads(lambda array: gaussian_filter(array, WINDOW_VOXELS, truncate=2.5), arrays)
-
-
-def local_fit(wanted: np.ndarray, given: np.ndarray, inside: np.ndarray) -> LocalFit:
-    """How well `given` explains `wanted` around every voxel.
+class Explained:
+    """An image that is to be explained by others, and where.
 
     Args:
-        wanted: The image that is explained; it sets the weights, so it is the one that stays.
-        given: The image that is moved.
+        wanted: The image that is explained, [k, j, i]; it sets the weights, so it is the one that stays.
         inside: Boolean, the voxels that count.
     """
-    share = inside.astype(np.float32)
-    if not inside.any():
-        return LocalFit(np.zeros_like(share), np.zeros_like(share), 1.0)
-    known = share * given
-    count, *sums = smoothed([share, share * wanted, known, share * wanted**2, known * given, known * wanted])
-    count += 1e-6
-    mean_wanted, mean_given, square_wanted, square_given, product = (total / count for total in sums)
-    variance_wanted = np.maximum(square_wanted - mean_wanted**2, 0.0)
-    variance_given = np.maximum(square_given - mean_given**2, 0.0)
-    covariance = product - mean_wanted * mean_given
-    weight = share / (variance_wanted + CONTRAST_SHARE * _usual(variance_wanted[inside]))
-    slope = covariance / (variance_given + TINY_SHARE * _usual(variance_given[inside]))
-    offset = mean_wanted - slope * mean_given
-    left = variance_wanted - 2.0 * slope * covariance + slope**2 * variance_given
-    weight_per_voxel = weight / count
-    # A voxel lies in many windows; each wants its own value there.
-    first, second, third = smoothed(
-        [weight_per_voxel * slope, weight_per_voxel * slope**2, weight_per_voxel * slope * offset]
-    )
-    pull = share * (first * wanted - second * given - third)
-    return LocalFit(pull, share * second, float((weight * left).sum() / share.sum()))
+
+    def __init__(self, wanted: np.ndarray, inside: np.ndarray) -> None:
+        self._wanted, self._inside, self._share = wanted, inside, inside.astype(np.float32)
+        known = self._share * wanted
+        count, mean, square = _windows(self._share, known, known * wanted)
+        self._count = count + np.float32(1e-6)
+        self._mean = mean / self._count
+        self._variance = np.maximum(square / self._count - self._mean**2, 0.0)
+        self._weight = self._share / (self._variance + CONTRAST_SHARE * self._usual(self._variance))
+
+    def by(self, given: np.ndarray) -> LocalFit:
+        """How well `given`, the image that is moved, explains the other around every voxel."""
+        if not self._inside.any():
+            return LocalFit(np.zeros_like(self._share), np.zeros_like(self._share), 1.0)
+        known = self._share * given
+        sums = _windows(known, known * given, known * self._wanted)
+        mean, square, product = (total / self._count for total in sums)
+        variance = np.maximum(square - mean**2, 0.0)
+        covariance = product - self._mean * mean
+        slope = covariance / (variance + TINY_SHARE * self._usual(variance))
+        offset = self._mean - slope * mean
+        left = self._variance - 2.0 * slope * covariance + slope**2 * variance
+        per_voxel = self._weight / self._count
+        # A voxel lies in many windows; each wants its own value there.
+        first, second, third = _windows(per_voxel * slope, per_voxel * slope**2, per_voxel * slope * offset)
+        pull = self._share * (first * self._wanted - second * given - third)
+        mismatch = float((self._weight * left).sum() / self._share.sum())
+        return LocalFit(pull, self._share * second, mismatch)
+
+    def _usual(self, values: np.ndarray) -> float:
+        return float(np.median(values[self._inside][::SPARSE])) + 1e-12 if self._inside.any() else 1.0
 
 
-def _usual(values: np.ndarray) -> float:
-    return float(np.median(values)) + 1e-12
+def _windows(*arrays: np.ndarray) -> np.ndarray:
+    """Window sums of several arrays."""
+    return smoothed(np.stack(arrays), WINDOW_VOXELS)

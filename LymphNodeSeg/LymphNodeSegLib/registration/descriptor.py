@@ -10,6 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
+from .separable import smoothed
 from .threads import in_threads
 
 CHANNELS = 12
@@ -27,25 +28,24 @@ def self_similarity(array: np.ndarray, inside: np.ndarray) -> np.ndarray:
     Returns:
         float32 [k, j, i, channel].
     """
-    from scipy.ndimage import gaussian_filter
-
     padded = np.pad(array.astype(np.float32, copy=False), 1, mode="edge")
     neighbors = [
         padded[tuple(slice(1 + s, 1 + s + n) for s, n in zip(step, array.shape))] for step in _NEIGHBORS
     ]
-    distances = np.empty((*array.shape, CHANNELS), dtype=np.float32)
     pairs = [pair for pair in combinations(range(len(_NEIGHBORS)), 2) if pair[0] // 2 != pair[1] // 2]
+    distances = np.empty((CHANNELS, *array.shape), dtype=np.float32)
 
-    def distance(pair: tuple[int, int]) -> np.ndarray:
-        difference = neighbors[pair[0]] - neighbors[pair[1]]
-        return gaussian_filter(difference * difference, PATCH_SIGMA_VOXELS, truncate=2.5, mode="nearest")
+    def measure(channel: int) -> None:
+        first, second = pairs[channel]
+        squared = np.square(neighbors[first] - neighbors[second])
+        distances[channel] = smoothed(squared, PATCH_SIGMA_VOXELS, mode="nearest")
 
-    for channel, patch in enumerate(in_threads(distance, pairs)):
-        distances[..., channel] = patch
-    distances -= distances.min(axis=-1, keepdims=True)
-    contrast = distances.mean(axis=-1, keepdims=True)
+    in_threads(measure, range(CHANNELS))
+    distances -= distances.min(axis=0)
+    contrast = distances.mean(axis=0)
     # Half of a pelvis is fat without structure: the median contrast is that of the noise, and what does not
     # stand out from it is described as flat.
     np.maximum(contrast, np.median(contrast[inside]) + 1e-12 if inside.any() else 1.0, out=contrast)
-    distances /= -contrast
-    return np.exp(distances, out=distances)
+    distances *= -1.0 / contrast
+    np.exp(distances, out=distances)
+    return np.ascontiguousarray(np.moveaxis(distances, 0, -1))

@@ -12,11 +12,13 @@ from typing import Callable
 
 import numpy as np
 
-from .correlation import local_fit
+from .correlation import Explained
+from .pace import pace
 from .spline import SmoothField
 
 OUTLIER = 0.05  # squared descriptor mismatch beyond which a voxel counts less
 FIT_SHARE = 0.05  # of the local fit beside the descriptors: as large as it helps, on phantoms
+FIRST, FASTEST = 1.9, 2.5  # Gauss-Newton steps to take at once
 SMALL = 1e-3  # pull towards no displacement where nothing is seen
 STEEPEST = 0.3  # smallest Jacobian by which a slope is scaled
 SOLVER_STEPS = 40
@@ -59,14 +61,22 @@ def refine(
         steps: Number of linearizations.
         report: Receives 0 to 1; may raise.
     """
-    coefficients = start
+    coefficients, described, explained = start, Described(pair, axis), Explained(pair.t2, pair.both)
+    change = last_pull = np.zeros_like(start)
     for step in range(steps):
         displacement = space.values(coefficients)
-        curvature, force = _by_descriptors(pair, axis, displacement)
-        more_curvature, more_force = _by_local_fit(pair, axis, displacement)
+        curvature, force = described.by(displacement)
+        more_curvature, more_force = _by_local_fit(pair.dwi, explained, axis, displacement)
         curvature += FIT_SHARE * more_curvature
         force += FIT_SHARE * more_force
-        coefficients = coefficients + _solved(space, curvature, force, stiffness, coefficients)
+        normal = Normal(space, curvature, stiffness)
+        pull = normal.pull(force, coefficients)
+        steps_at_once = FIRST
+        if step:
+            brought = float(np.vdot(change, last_pull - pull))
+            steps_at_once = pace(float(np.vdot(change, normal.applied(change))), brought, FASTEST)
+        change, last_pull = np.float32(steps_at_once) * normal.solved(pull), pull
+        coefficients = coefficients + change
         report((step + 1) / steps)
     return coefficients
 
@@ -78,24 +88,35 @@ def displaced(moving: np.ndarray, axis: int, displacement: np.ndarray) -> np.nda
     return value.reshape(moving.shape)
 
 
-def _by_descriptors(pair: Pair, axis: int, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Curvature and force at each voxel, from the descriptors."""
-    shape, active = pair.both.shape, np.flatnonzero(pair.both)
-    channels = pair.t2_features.shape[-1]
-    table, wanted = (features.reshape(-1, channels) for features in (pair.dwi_features, pair.t2_features))
-    value, slope = _read(table, shape, axis, active, displacement.ravel()[active])
-    residual = wanted[active] - value
-    usual = 1.0 + np.einsum("nc,nc->n", residual, residual) / (channels * OUTLIER)
-    curvature, force = np.zeros(pair.both.size, np.float32), np.zeros(pair.both.size, np.float32)
-    curvature[active] = np.einsum("nc,nc->n", slope, slope) / (channels * usual)
-    force[active] = np.einsum("nc,nc->n", slope, residual) / (channels * usual)
-    return curvature.reshape(shape), force.reshape(shape)
+class Described:
+    """The mismatch of descriptors on every second voxel of a slice, as the black ones of a chessboard."""
+
+    def __init__(self, pair: Pair, axis: int) -> None:
+        self._axis, self._shape = axis, pair.both.shape
+        j, i = (np.arange(n) for n in self._shape[1:])
+        self._active = np.flatnonzero(pair.both & ((j[:, None] + i) % 2 == 0))
+        table, fixed = (one.reshape(-1, one.shape[-1]) for one in (pair.dwi_features, pair.t2_features))
+        self._table, self._wanted = table, fixed.take(self._active, axis=0)
+
+    def by(self, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Curvature and force at each voxel, [k, j, i]; those that are not looked at have none."""
+        here = displacement.ravel().take(self._active)
+        value, slope = _read(self._table, self._shape, self._axis, self._active, here)
+        residual, channels = np.subtract(self._wanted, value, out=value), value.shape[1]
+        usual = 1.0 + np.einsum("nc,nc->n", residual, residual) / (channels * OUTLIER)
+        share = 2.0 / (channels * usual)  # one stands for two
+        curvature, force = np.zeros(displacement.size, np.float32), np.zeros(displacement.size, np.float32)
+        curvature[self._active] = np.einsum("nc,nc->n", slope, slope) * share
+        force[self._active] = np.einsum("nc,nc->n", slope, residual) * share
+        return curvature.reshape(self._shape), force.reshape(self._shape)
 
 
-def _by_local_fit(pair: Pair, axis: int, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _by_local_fit(
+    moving: np.ndarray, explained: Explained, axis: int, displacement: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Curvature and force at each voxel, from how well the DWI explains the T2."""
-    dwi = displaced(pair.dwi, axis, displacement)
-    fit = local_fit(pair.t2, dwi, pair.both)
+    dwi = displaced(moving, axis, displacement)
+    fit = explained.by(dwi)
     jacobian = np.maximum(1.0 + _slope(displacement, axis), STEEPEST)
     slope = _slope(dwi, axis) / jacobian
     return fit.curvature * slope**2, fit.pull * slope
@@ -114,35 +135,44 @@ def _read(
     position = np.clip(index + displacement, 0.0, size - 1.0)
     lower = np.minimum(position.astype(np.intp), max(size - 2, 0))
     row = where + (lower - index) * stride
-    low, high = table[row], table[row + (stride if size > 1 else 0)]
-    slope = high - low
+    low = table.take(row, axis=0)
+    slope = table.take(row + (stride if size > 1 else 0), axis=0)
+    slope -= low
     return low + (position - lower).astype(np.float32)[:, None] * slope, slope
 
 
-def _solved(
-    space: SmoothField, curvature: np.ndarray, force: np.ndarray, stiffness: float, coefficients: np.ndarray
-) -> np.ndarray:
-    """Change of the coefficients, by conjugate gradients, diagonally preconditioned."""
+class Normal:
+    """The normal equations of one linearization."""
 
-    def applied(change: np.ndarray) -> np.ndarray:
-        data = space.gathered(curvature * space.values(change))
-        return data + np.float32(SMALL) * change + np.float32(stiffness) * space.roughness(change)
+    def __init__(self, space: SmoothField, curvature: np.ndarray, stiffness: float) -> None:
+        self._space, self._curvature, self._stiffness = space, curvature, np.float32(stiffness)
 
-    pull = space.gathered(force) - np.float32(SMALL) * coefficients
-    residual = pull - np.float32(stiffness) * space.roughness(coefficients)
-    # A cubic B-spline's overlap with its neighbors is about that share of its own sum.
-    diagonal = 0.3 * space.gathered(curvature) + np.float32(SMALL + stiffness * space.roughness_diagonal)
-    solution = np.zeros_like(residual)
-    direction = residual / diagonal
-    energy = first = float(np.vdot(residual, direction))
-    for _ in range(SOLVER_STEPS):
-        if energy <= 1e-4 * first:
-            break
-        towards = applied(direction)
-        length = np.float32(energy / float(np.vdot(direction, towards)))
-        solution += length * direction
-        residual = residual - length * towards
-        preconditioned = residual / diagonal
-        before, energy = energy, float(np.vdot(residual, preconditioned))
-        direction = preconditioned + np.float32(energy / before) * direction
-    return solution
+    def applied(self, change: np.ndarray) -> np.ndarray:
+        """What a change of the coefficients takes from the pull."""
+        data = self._space.gathered(self._curvature * self._space.values(change))
+        return data + np.float32(SMALL) * change + self._stiffness * self._space.roughness(change)
+
+    def pull(self, force: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """What pulls at each coefficient: the force at the voxels less that of the bent field."""
+        bent = np.float32(SMALL) * coefficients + self._stiffness * self._space.roughness(coefficients)
+        return self._space.gathered(force) - bent
+
+    def solved(self, pull: np.ndarray) -> np.ndarray:
+        """The change that would take all of the pull, by conjugate gradients, diagonally preconditioned."""
+        # A cubic B-spline's overlap with its neighbors is about that share of its own sum.
+        diagonal = 0.3 * self._space.gathered(self._curvature)
+        diagonal += np.float32(SMALL) + self._stiffness * np.float32(self._space.roughness_diagonal)
+        solution, residual = np.zeros_like(pull), pull
+        direction = residual / diagonal
+        energy = first = float(np.vdot(residual, direction))
+        for _ in range(SOLVER_STEPS):
+            if energy <= 1e-4 * first:
+                break
+            towards = self.applied(direction)
+            length = np.float32(energy / float(np.vdot(direction, towards)))
+            solution += length * direction
+            residual = residual - length * towards
+            preconditioned = residual / diagonal
+            before, energy = energy, float(np.vdot(residual, preconditioned))
+            direction = preconditioned + np.float32(energy / before) * direction
+        return solution

@@ -9,9 +9,10 @@ from typing import Callable
 
 import numpy as np
 
-from .correlation import local_fit
+from .correlation import Explained
+from .pace import pace
 from .rigid import LEAST_POINTS, rotated_about
-from .space import Level
+from .space import Level, points_of
 
 # How far patients move between two series of one examination (standard deviations): a movement that the
 # images hardly show is held back.
@@ -36,49 +37,51 @@ def moved(
         report: Receives 0 to 1; may raise.
     """
     expected = np.diag([USUAL_SHIFT_MM**-2] * 3 + [np.radians(USUAL_TURN_DEGREES) ** -2] * 3)
-    total, center, rigid = np.zeros(6), None, start
+    t2 = level.t2_moved(start)
+    both = level.body(t2, start) & level.dwi_here
+    if both.sum() < LEAST_POINTS:
+        return start
+    points = points_of(level.grid)
+    center = points[both].mean(axis=0)
+    arms = np.moveaxis(points - center, -1, 0).astype(np.float32)
+    explained, total, rigid = Explained(dwi, both), np.zeros(6), start
     update = last_force = np.zeros(6)
+    steps_at_once = 1.0
     for step in range(steps):
-        t2, body = level.t2_moved(rigid)
-        both = body & level.dwi_here
-        if both.sum() < LEAST_POINTS:
-            return start
-        fit = local_fit(dwi, t2, both)
-        k, j, i = np.nonzero(both)
-        points = level.grid.lps_from_ijk(np.stack([i, j, k], axis=1))
-        center = points.mean(axis=0) if center is None else center
-        slope = _slope_lps(level, t2)[both]
-        # The T2 moved by t is T2(y - t): its value falls where it rises along t.
-        change = -np.concatenate([slope, np.cross(points - center, slope)], axis=1)
+        fit = explained.by(t2)
+        change = _change(_slope_lps(level, t2), arms)
         votes = max(fit.mismatch, 1e-3) * VOXELS_A_VOTE
-        normal = (change * fit.curvature[both][:, None]).T @ change / votes + expected
-        force = change.T @ fit.pull[both] / votes - expected @ total
-        pace = _pace(update, last_force - force, normal)
-        update, last_force = pace * np.linalg.solve(normal, force), force
+        normal = (change * fit.curvature.ravel()) @ change.T / votes + expected
+        force = change @ fit.pull.ravel() / votes - expected @ total
+        if step:
+            steps_at_once = pace(
+                float(update @ normal @ update), float(update @ (last_force - force)), FASTEST
+            )
+        update, last_force = steps_at_once * np.linalg.solve(normal, force), force
         update *= min(1.0, LONGEST_STEP_MM / max(float(np.abs(update[:3]).max()), 1e-9))
         total = total + update
         rigid = rotated_about(center, total[3:], total[:3]) @ start
         report((step + 1) / steps)
         if np.abs(update[:3]).max() < STILL_MM:
             break
+        t2 = level.t2_moved(rigid)
     return rigid
 
 
-def _pace(step: np.ndarray, relief: np.ndarray, normal: np.ndarray) -> float:
-    """How many Gauss-Newton steps to take at once, from what the last one brought (Barzilai, Borwein 1988).
-
-    Gauss-Newton alone would creep: it does not see that each window's slope and offset follow the movement.
-    """
-    if not step.any():
-        return 1.0
-    brought = float(step @ relief)
-    return float(np.clip(float(step @ normal @ step) / brought, 1.0, FASTEST)) if brought > 0.0 else FASTEST
-
-
 def _slope_lps(level: Level, array: np.ndarray) -> np.ndarray:
-    """Gradient per mm along L, P, S, [k, j, i, 3]."""
+    """Gradient per mm along L, P, S, [3, k, j, i]."""
     slopes = [
         np.gradient(array, mm, axis=2 - axis) if array.shape[2 - axis] > 1 else np.zeros_like(array)
         for axis, mm in enumerate(level.grid.spacing_mm)
     ]
-    return np.asarray(np.stack(slopes, axis=-1) @ level.grid.direction.T)
+    return np.tensordot(level.grid.direction.astype(np.float32), np.stack(slopes), axes=1)
+
+
+def _change(slope: np.ndarray, arms: np.ndarray) -> np.ndarray:
+    """How each voxel of the T2 changes with shift and turn about the center, (6, n).
+
+    The T2 moved by t is T2(y - t): its value falls where it rises along t.
+    """
+    (x, y, z), (a, b, c) = arms, slope
+    turn = (y * c - z * b, z * a - x * c, x * b - y * a)
+    return -np.stack([a, b, c, *turn]).reshape(6, -1)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..images.image import Geometry, Image
-from .resample import displacement_on, field_transform
-from .space import floating, level, points_of, sitk_grid
-
-if TYPE_CHECKING:
-    import SimpleITK
+from .resample import Resampler
+from .space import level, points_of, sitk_grid
 
 BINS = 32
-GRID_MM = 2.0
+GRID_MM = 2.5
 LEAST_VOXELS = 200
 STRONG_PERCENTILE = 90.0
 
@@ -53,22 +49,22 @@ class Judge:
         here = level(t2, dwi, np.eye(4), GRID_MM, margin_mm=0.0)
         self._dwi = dwi
         self.grid: Geometry = here.grid
-        self._t2, self.body = here.t2_moved(np.eye(4))
+        self._t2 = here.t2_moved(np.eye(4))
+        self.body = here.body(self._t2, np.eye(4))
         self._t2_steepness = steepness(self._t2)
         self.overlap = float(np.mean(here.dwi_here[self.body])) if self.body.any() else 0.0
 
-    def look(self, transform: SimpleITK.Transform) -> Seen:
-        """The DWI under a transform (T2 points to DWI points)."""
+    def look(self, displacement_lps_mm: np.ndarray) -> Seen:
+        """The DWI at the points of the grid displaced by [3, k, j, i]."""
         import SimpleITK as sitk
 
-        field = displacement_on(transform, self.grid)
-        through = field_transform(field)
-        dwi = sitk.Resample(floating(self._dwi), sitk_grid(self.grid), through, sitk.sitkLinear, 0.0)
+        there = Resampler(displacement_lps_mm, self.grid)
+        field = sitk.GetImageFromArray(np.moveaxis(displacement_lps_mm, 0, -1), isVector=True)
+        field.CopyInformation(sitk_grid(self.grid))
         jacobian = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))
-        vectors = sitk.GetArrayFromImage(field)
-        known = inside_moved(self._dwi.geometry, self.grid, vectors)
-        array = sitk.GetArrayFromImage(dwi)
-        return Seen(array, steepness(array), known, np.sqrt((vectors**2).sum(axis=-1)), jacobian)
+        dwi, known = there.quantity(self._dwi).array, there.known(self._dwi)
+        far = np.sqrt((displacement_lps_mm**2).sum(axis=0))
+        return Seen(dwi, steepness(dwi), known, far, jacobian)
 
     def figures(self, seen: Seen, part: np.ndarray) -> Figures:
         """Agreement inside a part of the grid (boolean [k, j, i])."""
@@ -94,24 +90,18 @@ class Judge:
         return parts
 
 
-def inside_moved(image: Geometry, grid: Geometry, displacement_lps_mm: np.ndarray) -> np.ndarray:
-    """True where a grid point, moved by its displacement [k, j, i, 3], falls into the image."""
-    points = points_of(grid) + displacement_lps_mm
-    index = image.ijk_from_lps(points)
-    return np.asarray(np.all((index >= -0.5) & (index <= np.array(image.size_ijk) - 0.5), axis=-1))
-
-
 def normalized_mutual_information(first: np.ndarray, second: np.ndarray) -> float:
     """(H(A) + H(B)) / H(A, B) of two lists of values (Studholme 1999): 1 independent, 2 the same.
 
     Values beyond the 0.5th and 99.5th percentile are clipped, so that a bright bladder does not set the bins.
+    The entropies are corrected for the number of values (Miller 1955): few values of independent images would
+    seem to share something.
     """
     joint = np.bincount(_bins(first) * BINS + _bins(second), minlength=BINS * BINS).reshape(BINS, BINS)
-    share = joint / joint.sum()
-    both = _entropy(share)
+    both = _entropy(joint.ravel())
     if both <= 0.0:
         return 1.0
-    return (_entropy(share.sum(axis=0)) + _entropy(share.sum(axis=1))) / both
+    return (_entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))) / both
 
 
 def steepness(array: np.ndarray) -> np.ndarray:
@@ -137,6 +127,7 @@ def _bins(values: np.ndarray) -> np.ndarray:
     return np.clip((values - low) * scale, 0, BINS - 1).astype(np.intp)
 
 
-def _entropy(share: np.ndarray) -> float:
-    positive = share[share > 0]
-    return float(-(positive * np.log(positive)).sum())
+def _entropy(counts: np.ndarray) -> float:
+    total, positive = float(counts.sum()), counts[counts > 0]
+    share = positive / total
+    return float(-(share * np.log(share)).sum()) + (len(positive) - 1) / (2.0 * total)

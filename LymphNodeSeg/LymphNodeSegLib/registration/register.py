@@ -13,8 +13,9 @@ from .align import find_distortion, find_rigid
 from .check import better_turned, check_images, coarse_similarity, starts
 from .guide import guide_of
 from .quality import Figures, Judge, Seen
-from .resample import Resampler
+from .resample import Resampler, displacement_on, unmoved
 from .result import Registration, Verdict
+from .space import binned
 from .transform import compose, rigid_transform, spline_transform
 
 if TYPE_CHECKING:
@@ -50,27 +51,27 @@ def register(study: StudyImages, method: str = "deformable", progress: Progress 
         Cancelled: the user asked to stop.
     """
     check_images(study.t2, *study.dwi_series[:1], study.dwi)
-    guide = guide_of(study)
-    judge = Judge(study.t2, guide)
-    begin = starts(study.t2, guide, judge.overlap)
+    t2, guide = binned(study.t2), guide_of(study)
+    judge = Judge(t2, guide)
+    begin = starts(t2, guide, judge.overlap)
     trusted = len(begin) == 1 and np.array_equal(begin[0], np.eye(4))
     progress.fraction(0.05)
     found = [_candidate(judge, "none", compose())]
     turned, rigid = False, begin[0]
     if method == "rigid" or not trusted:
-        rigid = _best_rigid(study.t2, guide, begin, not trusted, Part(progress, 0.05, 0.25))
+        rigid = _best_rigid(t2, guide, begin, not trusted, Part(progress, 0.05, 0.25))
         found.append(_candidate(judge, "rigid", compose(rigid_transform(rigid))))
     if method != "none":
-        turned = better_turned(study.t2, guide, rigid)
+        turned = better_turned(t2, guide, rigid)
     if method == "deformable" and not turned:
-        found += _deformable(judge, study.t2, guide, rigid, Part(progress, 0.25, 0.75))
+        found += _deformable(judge, t2, guide, rigid, Part(progress, 0.25, 0.75))
     best = found[0] if turned else _best(found)
     verdict = _verdict(judge, found[0], best, method, turned)
     return _resampled(study, best.transform, verdict, Part(progress, 0.75, 1.0))
 
 
 def _candidate(judge: Judge, method: str, transform: SimpleITK.Transform) -> Candidate:
-    seen = judge.look(transform)
+    seen = judge.look(displacement_on(transform, judge.grid))
     return Candidate(method, transform, seen, judge.figures(seen, judge.body))
 
 
@@ -164,18 +165,16 @@ def _resampled(
 ) -> Registration:
     """Every image on the T2 grid."""
     grid = study.t2.geometry
-    placed = Resampler(transform, grid)
+    placed = Resampler(displacement_on(transform, grid), grid)
     progress.fraction(0.3)
-    series = []
-    for number, image in enumerate(study.dwi_series):
-        series.append(placed.signal(image))
-        progress.fraction(0.3 + 0.5 * (number + 1) / len(study.dwi_series))
+    series = placed.signals(study.dwi_series)
+    progress.fraction(0.8)
     chosen = [moved for moved, image in zip(series, study.dwi_series) if image is study.dwi]
-    dwi = chosen[0] if chosen else placed.signal(study.dwi)
+    dwi = chosen[0] if chosen else placed.signals([study.dwi])[0]
     adc = None if study.adc is None else placed.quantity(study.adc)
     known = placed.known(study.dwi)
     progress.fraction(0.9)
-    unregistered = dwi if verdict.method == "none" else Resampler(compose(), grid).quantity(study.dwi)
+    unregistered = dwi if verdict.method == "none" else unmoved(study.dwi, grid)
     progress.fraction(1.0)
     return Registration(transform, dwi, unregistered, tuple(series), adc, known, verdict)
 

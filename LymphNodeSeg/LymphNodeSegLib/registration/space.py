@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..images.image import Geometry, Image
+from .separable import smoothed
 
 if TYPE_CHECKING:
     import SimpleITK
 
 BODY_SHARE = 0.06
+BODY_SIGMA_MM = (0.0, 3.0, 3.0)
+BIN_MM = 1.7  # well below the detail of every level
 LEAST_FILTER_SIZE = 4  # SimpleITK's recursive filters need that many voxels along an axis
 
 
@@ -36,23 +39,36 @@ class Level:
     _t2: SimpleITK.Image = field(repr=False)
     _t2_geometry: Geometry = field(repr=False)
 
-    def t2_moved(self, rigid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """T2 on the grid after a rigid movement, and where it shows the body (not air or gas).
+    def t2_moved(self, rigid: np.ndarray) -> np.ndarray:
+        """T2 on the grid after a rigid movement; 0 outside its field of view.
 
         Args:
             rigid: 4x4 matrix from LPS points of the T2 to LPS points of the DWI.
         """
         import SimpleITK as sitk
-        from scipy.ndimage import gaussian_filter
 
         back = np.linalg.inv(rigid)
         to_t2 = sitk.AffineTransform(back[:3, :3].ravel().tolist(), back[:3, 3].tolist())
-        array = sitk.GetArrayFromImage(
+        return sitk.GetArrayFromImage(
             sitk.Resample(self._t2, sitk_grid(self.grid), to_t2, sitk.sitkLinear, 0.0)
         )
-        sigma_mm = (0.0, 3.0, 3.0)
-        around = gaussian_filter(array, [s / mm for s, mm in zip(sigma_mm, self.grid.spacing_mm[::-1])])
-        return array, (around > BODY_SHARE) & inside(self._t2_geometry, self.grid, back)
+
+    def body(self, t2: np.ndarray, rigid: np.ndarray) -> np.ndarray:
+        """Where the T2, moved by the rigid matrix, shows the body (not air or gas)."""
+        sigmas = [s / mm for s, mm in zip(BODY_SIGMA_MM, self.grid.spacing_mm[::-1])]
+        return (smoothed(t2, sigmas) > BODY_SHARE) & inside(
+            self._t2_geometry, self.grid, np.linalg.inv(rigid)
+        )
+
+
+def binned(image: Image) -> Image:
+    """The image with voxels up to `BIN_MM` wide, means of its own; along an axis with wider ones as it is."""
+    import SimpleITK as sitk
+
+    factors = [max(1, int(BIN_MM / mm)) for mm in image.geometry.spacing_mm]
+    if max(factors) == 1:
+        return image
+    return Image.from_sitk(sitk.BinShrink(floating(image), factors), image.acquisition)
 
 
 def level(t2: Image, dwi: Image, rigid: np.ndarray, spacing_mm: float, margin_mm: float = 6.0) -> Level:
@@ -63,7 +79,7 @@ def level(t2: Image, dwi: Image, rigid: np.ndarray, spacing_mm: float, margin_mm
         dwi: The DWI.
         rigid: 4x4 matrix from LPS points of the T2 to LPS points of the DWI, about right.
         spacing_mm: Distance of the grid's points in the DWI's plane; along the slices it is the DWI's own.
-        margin_mm: How far the grid reaches beyond the T2.
+        margin_mm: How far the grid reaches beyond the T2 in its plane; along the slices one slice at most.
     """
     import SimpleITK as sitk
 
@@ -85,8 +101,9 @@ def working_grid(
     spacing = np.array([spacing_mm, spacing_mm, max(dwi.spacing_mm[2], spacing_mm)])
     corners = t2.corners_lps_mm() @ rigid[:3, :3].T + rigid[:3, 3]
     along_axes = (corners - np.array(dwi.origin_lps_mm)) @ dwi.direction
-    first = np.floor((along_axes.min(axis=0) - margin_mm) / spacing)
-    last = np.ceil((along_axes.max(axis=0) + margin_mm) / spacing)
+    margin = np.array([margin_mm, margin_mm, min(margin_mm, spacing[2])])
+    first = np.floor((along_axes.min(axis=0) - margin) / spacing)
+    last = np.ceil((along_axes.max(axis=0) + margin) / spacing)
     origin = np.array(dwi.origin_lps_mm) + dwi.direction @ (first * spacing)
     return Geometry(
         tuple(int(n) for n in last - first + 1),  # type: ignore[arg-type]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .separable import along
+
 LEVEL_MM = 80.0  # over which off-resonance in the pelvis is alike, about
 
 
@@ -32,13 +34,13 @@ class SmoothField:
     def values(self, coefficients: np.ndarray) -> np.ndarray:
         """The field at every point of the grid, float32."""
         for axis, basis in enumerate(self._bases):
-            coefficients = _along(axis, basis, coefficients)
+            coefficients = along(axis, basis, coefficients)
         return coefficients
 
     def gathered(self, values: np.ndarray) -> np.ndarray:
         """The transpose of `values`: how far each coefficient takes part in a sum over the grid."""
         for axis in (2, 1, 0):  # contiguous as long as the array is large
-            values = _along(axis, self._bases[axis].T, values)
+            values = along(axis, self._bases[axis].T, values)
         return values
 
     def roughness(self, coefficients: np.ndarray) -> np.ndarray:
@@ -70,12 +72,3 @@ def _basis(count: int, step: float, cells: int) -> np.ndarray:
     near = 2.0 / 3.0 - distance**2 + distance**3 / 2.0
     far = np.clip(2.0 - distance, 0.0, None) ** 3 / 6.0
     return np.where(distance < 1.0, near, far).astype(np.float32)
-
-
-def _along(axis: int, matrix: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """The matrix applied along one axis of [k, j, i]."""
-    if axis == 2:
-        return array @ matrix.T
-    if axis == 1:
-        return matrix @ array
-    return (matrix @ array.reshape(len(array), -1)).reshape(-1, *array.shape[1:])
