@@ -1,9 +1,12 @@
 """Short and long axis against ideal nodes, and speed, beside SimpleITK and pyradiomics.
 
-    python -m Benchmarks.measurement [--count 1000] [--seed 2026] [--pyradiomics PYTHON] [--speed]
+    python -m Benchmarks.measurement [--count 1000] [--seed 2026] [--pyradiomics PYTHON]
+    python -m Benchmarks.measurement --outliers SEED ...
+    python -m Benchmarks.measurement --speed
 
---speed takes only the times; they want a machine that does nothing else. PYTHON is an interpreter of an
-environment that has pyradiomics, which does not go with current numpy.
+--outliers counts our short axes beyond a pixel for each seed, and those that no method can tell
+(`measurement_undecidable`). --speed takes only the times; they want a machine that does nothing else.
+PYTHON is an interpreter of an environment that has pyradiomics, which does not go with current numpy.
 The truth is in `measurement_shapes`. Prints Markdown.
 """
 
@@ -22,6 +25,7 @@ from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.measure import measure_nodes
 
 from .measurement_shapes import IdealNode, TiltedNode, crowd, ideal_nodes, tilted_nodes
+from .measurement_undecidable import other_truth
 
 PEER = Path(__file__).with_name("measurement_pyradiomics.py")
 
@@ -105,6 +109,16 @@ def _beyond_all_rivals(nodes: list[IdealNode], short_mm: np.ndarray) -> np.ndarr
             if np.isfinite(value)
         ]
     )
+
+
+def outlier_row(name: str, nodes: list[IdealNode]) -> str:
+    """Our errors of the short axis, as a Markdown row."""
+    found = np.array([ours(node)[1] for node in nodes])
+    error = found - [node.short_mm for node in nodes]
+    pixels = np.abs(error) / [node.pixel_mm for node in nodes]
+    beyond = np.flatnonzero(pixels > 1).tolist()
+    undecidable = sum(other_truth(nodes[n], float(found[n])) is not None for n in beyond)
+    return f"| {name} | {error.mean():+.3f} | {pixels.mean():.3f} | {len(beyond)} | {undecidable} |"
 
 
 def by_size(nodes: list[IdealNode]) -> list[str]:
@@ -195,8 +209,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--pyradiomics", metavar="PYTHON")
+    parser.add_argument("--outliers", metavar="SEED", type=int, nargs="+")
     parser.add_argument("--speed", action="store_true", help="take only the times")
     options = parser.parse_args()
+    if options.outliers:
+        _print_outliers(options)
+        return
     if not options.speed:
         _print_accuracy(options)
     print(
@@ -204,6 +222,16 @@ def main() -> None:
     )
     print("|---|---|---|---|---|")
     print("\n".join(speed_rows()))
+
+
+def _print_outliers(options: argparse.Namespace) -> None:
+    """Print how many short axes are beyond a pixel."""
+    print("| short axis, seed | bias mm | mean abs error px | beyond 1 px | of these, two truths |")
+    print("|---|---|---|---|---|")
+    for kinds in (("ellipsoid", "bean"), ("pear",)):
+        for seed in options.outliers:
+            nodes = list(ideal_nodes(options.count, seed, kinds))
+            print(outlier_row(f"{' and '.join(f'{kind}s' for kind in kinds)}, {seed}", nodes), flush=True)
 
 
 def _print_accuracy(options: argparse.Namespace) -> None:

@@ -19,6 +19,42 @@ DIAMETERS_MM = (3.0, 30.0)
 PIXEL_MM = (0.4, 1.2)
 SLICE_MM = (1.0, 6.0)
 THINNEST = 0.4  # of the longest diameter, but at least DIAMETERS_MM[0]
+BENDS = {"bean": (0.2, 0.5), "pear": (0.0, 0.3)}  # over the longest half axis
+TAPERS = (0.2, 0.6)
+
+
+@dataclass(frozen=True)
+class Solid:
+    """An ellipsoid, bent by v += bend u^2, narrower towards one end of u, and rotated.
+
+    Attributes:
+        half: Half axes along u, v, w in mm.
+        bend: In 1/mm.
+        rotation: From u, v, w as columns.
+        taper: Its width changes by this share from the middle to an end.
+    """
+
+    half: np.ndarray
+    bend: float
+    rotation: np.ndarray
+    taper: float = 0.0
+
+    @property
+    def reach(self) -> float:
+        """No point is farther from the origin."""
+        return float(self.half.max() * (1 + self.taper) + abs(self.bend) * self.half[0] ** 2)
+
+    def radius(self, points: np.ndarray) -> np.ndarray:
+        """Of points (..., 3) in half axes: 1 on the surface."""
+        u, v, w = np.moveaxis(points @ self.rotation, -1, 0)
+        v = v + self.bend * (u * u - self.half[0] ** 2 / 3)
+        u, v, w = u / self.half[0], v / self.half[1], w / self.half[2]
+        width = np.maximum(1 + self.taper * u, 0.05)
+        return np.asarray(np.sqrt(u**2 + (v / width) ** 2 + (w / width) ** 2))
+
+    def inside(self, points: np.ndarray) -> np.ndarray:
+        """Whether points (..., 3) lie in it."""
+        return self.radius(points) <= 1.0
 
 
 @dataclass(frozen=True)
@@ -26,8 +62,10 @@ class IdealNode:
     """A shape and the grid that samples it.
 
     Attributes:
-        kind: "ellipsoid" or "bean".
-        mask: Boolean [k, j, i]: voxel centers inside the shape.
+        kind: "ellipsoid", "bean" or "pear".
+        solid: The shape, about the origin.
+        centers_mm: Places of the grid's planes, rows and columns.
+        mask: Boolean [k, j, i]: voxel centers inside the shape; its bounding box.
         spacing_kji_mm: Voxel spacing.
         long_mm, short_mm: The truth.
         rivals_mm: True short axes of other slices whose true long axis ties with the longest, within what the
@@ -35,6 +73,8 @@ class IdealNode:
     """
 
     kind: str
+    solid: Solid
+    centers_mm: tuple[np.ndarray, np.ndarray, np.ndarray]
     mask: np.ndarray
     spacing_kji_mm: tuple[float, float, float]
     long_mm: float
@@ -47,15 +87,15 @@ class IdealNode:
         return float(np.sqrt(self.spacing_kji_mm[1] * self.spacing_kji_mm[2]))
 
 
-def ideal_nodes(count: int, seed: int) -> Iterator[IdealNode]:
-    """Ellipsoids and beans by turns, of random size, orientation, position and grid.
+def ideal_nodes(count: int, seed: int, kinds: tuple[str, ...] = ("ellipsoid", "bean")) -> Iterator[IdealNode]:
+    """Nodes of the kinds by turns, of random size, orientation, position and grid.
 
     A shape that falls between all voxel centers leaves no mask and is drawn again.
     """
     rng = np.random.default_rng(seed)
     made = 0
     while made < count:
-        node = _draw("ellipsoid" if made % 2 == 0 else "bean", rng)
+        node = _draw(kinds[made % len(kinds)], rng)
         if node is not None:
             made += 1
             yield node
@@ -65,22 +105,33 @@ def _draw(kind: str, rng: np.random.Generator) -> IdealNode | None:
     longest = rng.uniform(*DIAMETERS_MM)
     others = np.maximum(longest * rng.uniform(THINNEST, 1.0, 2), DIAMETERS_MM[0])
     half = np.array([longest, *others]) / 2
-    bend = rng.uniform(0.2, 0.5) / half[0] if kind == "bean" else 0.0
-    rotation = _rotation(rng)
+    bend = 0.0 if kind == "ellipsoid" else rng.uniform(*BENDS[kind]) / half[0]
+    solid = Solid(half, bend, _rotation(rng), rng.uniform(*TAPERS) if kind == "pear" else 0.0)
     spacing = np.array([rng.uniform(*SLICE_MM), *rng.uniform(*PIXEL_MM, 2)])
-    reach = _reach(half, bend)
-    size = np.ceil(2 * reach / spacing).astype(int) + 2
+    size = np.ceil(2 * solid.reach / spacing).astype(int) + 2
     offset = rng.uniform(-0.5, 0.5, 3)
-    axes = [(np.arange(n) - (n - 1) / 2 + o) * s for n, o, s in zip(size, offset, spacing)]
-    z, y, x = np.meshgrid(*axes, indexing="ij")
-    mask = inside(np.stack([x, y, z], axis=-1), half, bend, rotation)
+    planes, rows, columns = ((np.arange(n) - (n - 1) / 2 + o) * s for n, o, s in zip(size, offset, spacing))
+    mask = solid.inside(grid((planes, rows, columns)))
     if not mask.any():
         return None
-    truth = _bean_axes if bend else _ellipsoid_axes
     tie_mm = TIE_PIXELS * float(spacing[1:].max())
-    (long_mm, short_mm), *rivals = truth(axes[0], half, bend, rotation, tie_mm)
+    (long_mm, short_mm), *rivals = true_axes(solid, planes, tie_mm)
+    shorts = tuple(short for _, short in rivals)
     return IdealNode(
-        kind, _trimmed(mask), tuple(spacing), long_mm, short_mm, tuple(short for _, short in rivals)
+        kind, solid, (planes, rows, columns), _trimmed(mask), tuple(spacing), long_mm, short_mm, shorts
+    )
+
+
+def grid(centers_mm: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+    """Points [k, j, i, (x, y, z)] at planes, rows and columns."""
+    z, y, x = np.meshgrid(*centers_mm, indexing="ij")
+    return np.stack([x, y, z], axis=-1)
+
+
+def true_axes(solid: Solid, heights: np.ndarray, tie_mm: float) -> list[tuple[float, float]]:
+    """Long and short axes of the cuts at heights that are longest within `tie_mm`, longest first."""
+    return (
+        _traced_axes(solid, heights, tie_mm) if solid.bend or solid.taper else _ellipse_axes(solid, heights)
     )
 
 
@@ -106,19 +157,19 @@ def tilted_nodes(kind: str, count: int, seed: int) -> Iterator[TiltedNode]:
     while made < count:
         half = np.sort(rng.uniform(2.5, 9.0, 3))[::-1]
         rotation, spacing = _rotation(rng), np.array([*rng.uniform(0.4, 1.0, 2), rng.uniform(2.5, 5.0)])
-        bend = rng.uniform(0.2, 0.5) / half[0] if kind == "bean" else 0.0
+        bend = rng.uniform(*BENDS[kind]) / half[0] if kind == "bean" else 0.0
+        solid = Solid(half, bend, rotation)
         tilt = np.radians(rng.uniform(5, 85))
         direction = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
-        reach = _reach(half, bend)
-        size = (np.ceil(2 * reach / spacing) + 4).astype(int)
+        size = (np.ceil(2 * solid.reach / spacing) + 4).astype(int)
         k, j, i = np.meshgrid(*(np.arange(n) for n in size[::-1]), indexing="ij")
         steps = np.stack([i, j, k], axis=-1) - (size - 1) / 2 + rng.uniform(-0.5, 0.5, 3)
-        mask = inside((steps * spacing) @ direction.T, half, bend, rotation)
+        mask = solid.inside((steps * spacing) @ direction.T)
         if np.count_nonzero(mask) < 8:
             continue
         made += 1
-        truth = _bean_axes if bend else _ellipsoid_axes
-        axes = truth(np.linspace(-reach, reach, 1 + 2 * int(2 * reach)), half, bend, rotation, 0.3)
+        heights = np.linspace(-solid.reach, solid.reach, 1 + 2 * int(2 * solid.reach))
+        axes = true_axes(solid, heights, 0.3)
         geometry = Geometry(
             tuple(size.tolist()), (0.0, 0.0, 0.0), tuple(spacing.tolist()), tuple(direction.ravel().tolist())
         )
@@ -126,18 +177,9 @@ def tilted_nodes(kind: str, count: int, seed: int) -> Iterator[TiltedNode]:
         yield TiltedNode(Image(mask.astype(np.uint16), geometry), axes[0][0], shorts)
 
 
-def inside(points: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray) -> np.ndarray:
-    """Whether points (..., 3) lie in the ellipsoid of these half axes, bent by v += bend u^2, and rotated."""
-    u, v, w = np.moveaxis(points @ rotation, -1, 0)
-    v = v + bend * (u * u - half[0] ** 2 / 3)
-    return (u / half[0]) ** 2 + (v / half[1]) ** 2 + (w / half[2]) ** 2 <= 1.0
-
-
-def _ellipsoid_axes(
-    heights: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray, tie_mm: float
-) -> list[tuple[float, float]]:
+def _ellipse_axes(solid: Solid, heights: np.ndarray) -> list[tuple[float, float]]:
     """Closed form: cuts of x^T A x = 1 are similar ellipses; that nearest the middle is the largest."""
-    a = rotation @ np.diag(1 / half**2) @ rotation.T
+    a = solid.rotation @ np.diag(1 / solid.half**2) @ solid.rotation.T
     height = float(np.abs(heights).min())
     rest = 1 - height**2 * (a[2, 2] - a[:2, 2] @ np.linalg.solve(a[:2, :2], a[:2, 2]))
     smallest, largest = np.linalg.eigvalsh(a[:2, :2] / rest)
@@ -145,15 +187,13 @@ def _ellipsoid_axes(
     return [(2 / float(np.sqrt(smallest)), 2 / float(np.sqrt(largest)))]
 
 
-def _bean_axes(
-    heights: np.ndarray, half: np.ndarray, bend: float, rotation: np.ndarray, tie_mm: float
-) -> list[tuple[float, float]]:
-    """The axes of the cuts with the longest diameters, longest first; traced on 1/160 of the bean."""
-    rough = [_longest_outline(height, half, bend, rotation, 41) for height in heights]
+def _traced_axes(solid: Solid, heights: np.ndarray, tie_mm: float) -> list[tuple[float, float]]:
+    """From outlines traced on 1/160 of the solid."""
+    rough = [_longest_outline(solid, height, 41) for height in heights]
     extents = [0.0 if outline is None else _diameter(outline)[0] for outline in rough]
-    slack = 4 * 2 * _reach(half, bend) / 40
+    slack = 4 * 2 * solid.reach / 40
     cuts = [
-        _longest_outline(height, half, bend, rotation, 161)
+        _longest_outline(solid, height, 161)
         for height, extent in zip(heights, extents)
         if extent >= max(extents) - slack
     ]
@@ -162,26 +202,17 @@ def _bean_axes(
     return sorted((axes_of(cut) for cut in tied), reverse=True)
 
 
-def _reach(half: np.ndarray, bend: float) -> float:
-    return float(half.max() + abs(bend) * half[0] ** 2)
-
-
-def _longest_outline(
-    height: float, half: np.ndarray, bend: float, rotation: np.ndarray, samples: int
-) -> np.ndarray | None:
+def _longest_outline(solid: Solid, height: float, samples: int) -> np.ndarray | None:
     """The outline (n, 2) of the piece of the cut at a height that has the longest diameter."""
     from skimage.measure import find_contours
 
-    side = np.linspace(-_reach(half, bend), _reach(half, bend), samples)
-    y, x = np.meshgrid(side, side, indexing="ij")
-    u, v, w = np.moveaxis(np.stack([x, y, np.full_like(x, height)], axis=-1) @ rotation, -1, 0)
-    v = v + bend * (u * u - half[0] ** 2 / 3)
-    field = 1 - np.sqrt((u / half[0]) ** 2 + (v / half[1]) ** 2 + (w / half[2]) ** 2)
+    side = np.linspace(-solid.reach, solid.reach, samples)
+    field = 1 - solid.radius(grid((np.array([height]), side, side))[0])
     contours = [c for c in find_contours(np.pad(field, 1, constant_values=-1), 0.0) if len(c) > 4]
     if not contours:
         return None
     longest = max(contours, key=lambda contour: _diameter(contour)[0])
-    return (longest[:-1] - 1) * (side[1] - side[0]) + side[0]
+    return (longest[:-1, ::-1] - 1) * (side[1] - side[0]) + side[0]
 
 
 def axes_of(outline: np.ndarray) -> tuple[float, float]:
@@ -241,15 +272,16 @@ def crowd(
     while made < count:
         half = rng.uniform(2.0, 8.0, 3)
         bend = rng.uniform(0.2, 0.5) / half[0] if made % 2 else 0.0
-        reach = _reach(half, bend)
+        reach = Solid(half, bend, np.eye(3)).reach
         center = rng.uniform(13.0, extent - 13.0)
         low = np.ceil((center - reach) / spacing_kji).astype(int)
         high = np.floor((center + reach) / spacing_kji).astype(int) + 1
         box = tuple(slice(a, b) for a, b in zip(low, high))
         if labels[box].any():
             continue
-        axes = [np.arange(a, b) * s - c for a, b, s, c in zip(low, high, spacing_kji, center)]
-        z, y, x = np.meshgrid(*axes, indexing="ij")
+        planes, rows, columns = (
+            np.arange(a, b) * s - c for a, b, s, c in zip(low, high, spacing_kji, center)
+        )
         made += 1
-        labels[box][inside(np.stack([x, y, z], axis=-1), half, bend, _rotation(rng))] = made
+        labels[box][Solid(half, bend, _rotation(rng)).inside(grid((planes, rows, columns)))] = made
     return labels

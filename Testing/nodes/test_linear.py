@@ -18,3 +18,14 @@ def test_few_and_many_systems_are_solved_as_numpy_does(batch: int, size: int):
     np.testing.assert_allclose(linear.solve(matrices, right), expected, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(matrices, given[0])
     np.testing.assert_array_equal(right, given[1])
+
+
+@pytest.mark.parametrize("size", [1, 30])
+def test_one_system_is_solved_as_numpy_does(size: int):
+    rng = np.random.default_rng(size)
+    basis, right = rng.normal(size=(3 * size, size)), rng.normal(size=size)
+    given = right.copy()
+    np.testing.assert_allclose(
+        linear.solve_one(basis.T @ basis, right), np.linalg.solve(basis.T @ basis, right), rtol=1e-9
+    )
+    np.testing.assert_array_equal(right, given)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import numpy as np
 
-from .outline import Loops, chosen, outer_loops, smooth_outlines
+from .outline import chosen, outer_loops, smooth_outlines
 from .packed import Pack
 
 DIRECTIONS = 24
@@ -29,6 +29,7 @@ class PlanarAxes:
         plane: Index of the plane they lie in.
         long_yx, short_yx: End points, (2, 2), in fractional rows and columns of the mask.
         long_mm, short_mm: Lengths.
+        outline_yx: The outline that they were measured on, (n, 2).
         rivals: The axes on other planes whose long axis is as long within `TIE_PIXELS`.
     """
 
@@ -37,6 +38,7 @@ class PlanarAxes:
     short_yx: np.ndarray
     long_mm: float
     short_mm: float
+    outline_yx: np.ndarray
     rivals: tuple[PlanarAxes, ...] = ()
 
 
@@ -140,7 +142,8 @@ def planar_axes(
     widths = _widths(loops.points * scale, loops.first)
     longest = _largest(widths, loops.owner, count)
     loops = chosen(loops, np.flatnonzero(widths >= longest[loops.owner] - _SLACK_PIXELS * scale.max()))
-    axes = axes_of_outlines([outline * scale for outline in smooth_outlines(loops)])
+    outlines = smooth_outlines(loops)
+    axes = axes_of_outlines([outline * scale for outline in outlines])
     tie_mm = TIE_PIXELS * float(scale.max())
     tied = axes.long >= _largest(axes.long, loops.owner, count)[loops.owner] - tie_mm
     candidates: dict[int, list[int]] = {}
@@ -148,18 +151,20 @@ def planar_axes(
         candidates.setdefault(int(loops.owner[n]), []).append(n)
     for owner, numbers in candidates.items():
         best, *others = sorted(numbers, key=lambda n: -axes.long[n])
-        rivals = tuple(_planar(axes, loops, n, scale) for n in others if loops.plane[n] != loops.plane[best])
-        found[owner] = _planar(axes, loops, best, scale, rivals)
+        planar = [
+            _planar(axes, n, int(loops.plane[n]), outlines[n], scale)
+            for n in (best, *others)
+            if n == best or loops.plane[n] != loops.plane[best]
+        ]
+        found[owner] = replace(planar[0], rivals=tuple(planar[1:]))
     return found
 
 
-def _planar(
-    axes: OutlineAxes, loops: Loops, number: int, scale: np.ndarray, rivals: tuple[PlanarAxes, ...] = ()
-) -> PlanarAxes:
-    """The axes of one of the loops."""
+def _planar(axes: OutlineAxes, number: int, plane: int, outline: np.ndarray, scale: np.ndarray) -> PlanarAxes:
+    """The axes of one of the outlines."""
     ends = axes.ends[number] / scale
     long_mm, short_mm = float(axes.long[number]), float(axes.short[number])
-    return PlanarAxes(int(loops.plane[number]), ends[:2], ends[2:], long_mm, short_mm, rivals)
+    return PlanarAxes(plane, ends[:2], ends[2:], long_mm, short_mm, outline)
 
 
 def _largest(widths: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:

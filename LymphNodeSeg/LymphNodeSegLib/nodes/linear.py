@@ -33,3 +33,17 @@ def solve(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
         solved[:, k] -= np.einsum("bj,bjm->bm", left[:, k, k + 1 :], solved[:, k + 1 :])
         solved[:, k] /= left[:, k, k, None]
     return solved
+
+
+def solve_one(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve one symmetric, positive definite system (n, n) for a vector (n,).
+
+    By NumPy's Cholesky factors, which wake no threads in Slicer, and substitution.
+    """
+    lower = np.linalg.cholesky(matrix)
+    upper, inverse, solved = lower.T.copy(), (1 / lower.diagonal()).tolist(), right.copy()
+    for k in range(len(solved)):
+        solved[k] = (solved[k] - lower[k, :k].dot(solved[:k])) * inverse[k]
+    for k in reversed(range(len(solved))):
+        solved[k] = (solved[k] - upper[k, k + 1 :].dot(solved[k + 1 :])) * inverse[k]
+    return solved

@@ -18,7 +18,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from .linear import solve
+from .linear import solve, solve_one
 from .mesh import unit_mesh
 from .solid import Moments, Surface
 
@@ -195,7 +195,7 @@ def _star(points: _Points) -> Optional[np.ndarray]:
         weighted = basis * points.weights
         gram = weighted @ basis.T
         gram += 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
-        coefficients = solve(gram[None], (weighted @ radii)[None, :, None])[0, :, 0]
+        coefficients = solve_one(gram, weighted @ radii)
         radius = coefficients @ basis
         seems = np.concatenate([(inner - radius) * inwards, (radius - outer) * outwards])
         suspects = np.argpartition(seems, -min(_SUSPECTS, len(seems)))[-_SUSPECTS:]
