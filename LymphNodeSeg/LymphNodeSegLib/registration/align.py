@@ -8,8 +8,9 @@ import numpy as np
 
 from ..images.image import Geometry, Image
 from ..progress import Part, Progress
+from .correlation import Explained
 from .descriptor import self_similarity
-from .distortion import OUTLIER, Pair, displaced, refine
+from .distortion import displaced, refine
 from .movement import moved
 from .rigid import rigid_step
 from .space import Level, level
@@ -17,7 +18,8 @@ from .spline import SmoothField
 
 COARSE_MM, MIDDLE_MM, FINE_MM = 6.0, 3.0, 2.4
 KNOT_MM = 24.0  # off-resonance in the body is smooth but next to gas, where EPI has no signal to be matched
-STIFF, SOFT = 5e5, 1e5  # mm^4
+STIFF, SOFT = 2.5e6, 5e5  # mm^4
+STEPS = 2  # linearizations before the other takes its turn
 ROUNDS = 2  # movement and distortion by turns
 FARTHEST_MM = 12.0
 LEAST_JACOBIAN = 0.25
@@ -43,7 +45,7 @@ class Alignment:
 
 
 class Matcher:
-    """T2 and DWI described on one working grid, where movement and displacement are made better.
+    """T2 and DWI on one working grid, where movement and displacement are made better.
 
     Args:
         t2: The T2.
@@ -55,7 +57,6 @@ class Matcher:
 
     def __init__(self, t2: Image, dwi: Image, rigid: np.ndarray, axis: int, spacing_mm: float) -> None:
         self._level: Level = level(t2, dwi, rigid, spacing_mm)
-        self._moving = self_similarity(self._level.dwi, self._level.dwi_here)
         self._array_axis = 2 - axis
         self.grid = self._level.grid
         self.spacing_mm = self.grid.spacing_mm[axis]
@@ -65,15 +66,15 @@ class Matcher:
     def place(self, rigid: np.ndarray) -> None:
         """Brings the T2 to where the rigid movement leads."""
         self.rigid = rigid
-        t2 = self._level.t2_moved(rigid)
-        body = self._level.body(t2, rigid)
-        both = body & self._level.dwi_here
-        self._pair = Pair(t2, self._level.dwi, self_similarity(t2, body), self._moving, both)
+        self._t2 = self._level.t2_moved(rigid)
+        self._body = self._level.body(self._t2, rigid)
+        self._both = self._body & self._level.dwi_here
 
     def move_far(self, steps: int, progress: Progress) -> None:
         """Makes a rigid movement better that may be off by more than a few millimeters."""
-        moving, fixed = _evened(self._moving), _evened(self._pair.t2_features)
-        weight = self._pair.both.astype(np.float32)
+        moving = _evened(self_similarity(self._level.dwi, self._level.dwi_here))
+        fixed = _evened(self_similarity(self._t2, self._body))
+        weight = self._both.astype(np.float32)
         self.place(rigid_step(fixed, moving, weight, self.grid, steps, progress.fraction) @ self.rigid)
 
     def move(self, coefficients: np.ndarray, steps: int, progress: Progress) -> None:
@@ -83,8 +84,14 @@ class Matcher:
 
     def best_shift(self) -> float:
         """The displacement, voxels, by which the DWI as a whole fits best; 0 if that is not within reach."""
-        reach = max(1, min(int(FARTHEST_MM / self.spacing_mm), self._pair.both.shape[self._array_axis] // 4))
-        costs = [_mismatch(self._pair, self._array_axis, step) for step in range(-reach, reach + 1)]
+        reach = max(1, min(int(FARTHEST_MM / self.spacing_mm), self._both.shape[self._array_axis] // 4))
+        # Every second column or row is enough.
+        sparse: list[slice] = [slice(None)] * 3
+        sparse[3 - self._array_axis] = slice(None, None, 2)
+        t2, dwi, both = (one[tuple(sparse)] for one in (self._t2, self._level.dwi, self._both))
+        explained = Explained(t2, both)
+        shifts = range(-reach, reach + 1)
+        costs = [explained.by(_shifted(dwi, self._array_axis, shift)).mismatch for shift in shifts]
         best = int(np.argmin(costs))
         if best in (0, 2 * reach):
             return 0.0
@@ -92,7 +99,9 @@ class Matcher:
 
     def refined(self, coefficients: np.ndarray, stiff: float, steps: int, progress: Progress) -> np.ndarray:
         """Coefficients of a better displacement, voxels."""
-        return refine(self._pair, self._array_axis, self.space, coefficients, stiff, steps, progress.fraction)
+        explained, report = Explained(self._t2, self._both), progress.fraction
+        axis, dwi = self._array_axis, self._level.dwi
+        return refine(explained, dwi, axis, self.space, coefficients, stiff, steps, report)
 
     def unfolded(self, coefficients: np.ndarray) -> np.ndarray:
         """The displacement, smoothed until its Jacobian is nowhere below the least; usually as it is."""
@@ -141,12 +150,12 @@ def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progres
     matcher = Matcher(t2, dwi, rigid, axis, FINE_MM)
     found = np.full(matcher.space.shape, matcher.best_shift(), dtype=np.float32)
     # The distortion comes first: it would be taken for movement.
-    found = matcher.refined(found, STIFF, 2, Part(progress, 0.0, 0.2))
-    found = matcher.refined(found, SOFT, 2, Part(progress, 0.2, 0.4))
+    found = matcher.refined(found, STIFF, STEPS, Part(progress, 0.0, 0.2))
+    found = matcher.refined(found, SOFT, STEPS, Part(progress, 0.2, 0.4))
     for number in range(ROUNDS):
         done = 0.4 + 0.6 * number / ROUNDS
-        matcher.move(found, 3, Part(progress, done, done + 0.3 / ROUNDS))
-        found = matcher.refined(found, SOFT, 2, Part(progress, done + 0.3 / ROUNDS, done + 0.6 / ROUNDS))
+        matcher.move(found, STEPS, Part(progress, done, done + 0.3 / ROUNDS))
+        found = matcher.refined(found, SOFT, STEPS, Part(progress, done + 0.3 / ROUNDS, done + 0.6 / ROUNDS))
     found_mm = matcher.unfolded(found) * np.float32(matcher.spacing_mm)
     return Alignment(matcher.rigid, matcher.grid, axis, found_mm, matcher.space)
 
@@ -163,20 +172,10 @@ def _evened(channels: np.ndarray) -> np.ndarray:
     return np.asarray(correlate1d(channels, kernel, axis=0, mode="nearest"))
 
 
-def _mismatch(pair: Pair, axis: int, step: int) -> float:
-    """Mean mismatch of the T2's with the DWI's descriptors `step` voxels further along an array axis.
-
-    Whole voxels only: between them interpolation averages noise away and would draw the movement there.
-    """
-    size = pair.both.shape[axis]
-    here: list[slice] = [slice(None)] * 3
-    here[3 - axis] = slice(None, None, 2)
-    there = list(here)
-    here[axis] = slice(max(0, -step), size - max(0, step))
-    there[axis] = slice(max(0, step), size - max(0, -step))
-    counts = pair.both[tuple(here)]
-    squared = np.mean((pair.t2_features[tuple(here)] - pair.dwi_features[tuple(there)]) ** 2, axis=-1)
-    return float((squared / (squared + OUTLIER))[counts].sum() / max(int(counts.sum()), 1))
+def _shifted(array: np.ndarray, axis: int, step: int) -> np.ndarray:
+    """The array as it is `step` voxels further along an axis; its end is held."""
+    index = np.clip(np.arange(array.shape[axis]) + step, 0, array.shape[axis] - 1)
+    return array.take(index, axis=axis)
 
 
 def _vertex(low: float, middle: float, high: float) -> float:
