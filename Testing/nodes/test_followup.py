@@ -108,6 +108,18 @@ def test_plain_values_for_the_file(comparison: Comparison) -> None:
     assert plain["recist"]["suggestion"] is True
 
 
+def test_nothing_is_concluded_from_studies_that_do_not_align(
+    two_studies: tuple[Image, Image, Image, Image],
+) -> None:
+    """Of two patients, or with the wrong series: new nodes of 10 mm there would be progressive disease."""
+    prior_t2, prior_labels, current_t2, current_labels = two_studies
+    noise = np.random.default_rng(5).normal(300, 60, prior_t2.array.shape).astype(np.float32)
+    compared = compare_studies(prior_t2.with_array(noise), prior_labels, current_t2, current_labels)
+    assert compared.recist == "not evaluable"
+    assert compared.recist_reason == "The two studies align poorly."
+    assert "are they of one patient?" in compared.notes[0]
+
+
 def test_labels_off_their_t2_are_refused(two_studies: tuple[Image, Image, Image, Image]) -> None:
     prior_t2, _, current_t2, current_labels = two_studies
     with pytest.raises(InputError, match="does not lie on the prior T2"):

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _SILENT = Silent()
 
 
+LEAST_CORRELATION = 0.5
+"""Of the two T2 once aligned: below it nothing is concluded from what is new or gone."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Two studies of one patient.
@@ -94,10 +98,13 @@ def compare_studies(
     alone_now = _Alone.of(current, prior, matching, to_prior, prior_labels.geometry, inverse=False)
     alone_then = _Alone.of(prior, current, matching, to_current, current_labels.geometry, inverse=True)
     notes = [*alone_now.notes("current", "prior", "new"), *alone_then.notes("prior", "current", "vanished")]
-    if alignment.correlation_after < 0.5:
-        notes.append("The two studies align poorly: check each match on the images.")
     new, vanished = tuple(alone_now.counted), tuple(alone_then.counted)
     category, reason = recist_category([(c.prior, c.current) for c in changes], new, vanished)
+    if alignment.correlation_after < LEAST_CORRELATION:
+        category, reason = "not evaluable", "The two studies align poorly."
+        notes.insert(
+            0, "The two studies align poorly: are they of one patient? Check each match on the images."
+        )
     progress.fraction(1.0)
     return Comparison(changes, new, vanished, category, reason, alignment, tuple(notes))
 
@@ -146,10 +153,10 @@ class _Alone:
 
     def notes(self, own: str, other: str, what: str) -> list[str]:
         """Sentences on those that are not counted."""
-        notes = [
-            f"{node.id} of the {own} study lies outside the field of view of the {other} one."
-            for node in self.outside
-        ]
+        notes = []
+        if self.outside:
+            names = ", ".join(node.id for node in self.outside)
+            notes.append(f"Outside the field of view of the {other} study: {names} of the {own} one.")
         notes += [
             f"{node.id} of the {own} study is a part of {whole} of the {other} one: divided otherwise, "
             f"not counted as {what}."
