@@ -122,3 +122,15 @@ def test_similarity_of_few_independent_values_is_one() -> None:
         for seed in range(5)
     ]
     assert max(found) < 1.001
+
+
+def test_images_of_several_grids_are_sampled_each_by_its_own() -> None:
+    first = Image(chance().uniform(size=(6, 20, 24)).astype(np.float32), Geometry((24, 20, 6)))
+    half = Geometry((24, 20, 6), (0.5, 0.0, 0.0))
+    images = [first, first.with_array(2.0 * first.array), Image(first.array, half)]
+    grid = Geometry((40, 30, 6), (2.0, 2.0, 0.0), (0.4, 0.4, 1.0))
+    sampler = Resampler(np.zeros((3, 6, 30, 40), dtype=np.float32), grid)
+    together = sampler.signals(images)
+    for image, found in zip(images, together):
+        np.testing.assert_array_equal(found.array, sampler.signals([image])[0].array)
+    assert np.abs(together[2].array - together[0].array).max() > 0.1

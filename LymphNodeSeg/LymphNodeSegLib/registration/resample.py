@@ -58,7 +58,15 @@ class Resampler:
         self._displacement = displacement_lps_mm
 
     def signals(self, images: Sequence[Image]) -> list[Image]:
-        """Signal intensities of one grid: cubic spline, kept within each image's values; 0 outside it."""
+        """Signal intensities: cubic spline, kept within each image's values; 0 outside it."""
+        grids = dict.fromkeys(image.geometry for image in images)
+        arrays = {
+            grid: iter(self._splined([one for one in images if one.geometry == grid])) for grid in grids
+        }
+        return [Image(next(arrays[image.geometry]), self._grid, image.acquisition) for image in images]
+
+    def _splined(self, images: list[Image]) -> np.ndarray:
+        """The signals of images that share one grid, [image, k, j, i]."""
         geometry = images[0].geometry
         parts = in_threads(lambda image: _finer(image.array), images)
         fine = replace(
@@ -71,7 +79,7 @@ class Resampler:
         for image, array in zip(images, sampled):
             low, high = min(float(image.array.min()), 0.0), float(image.array.max())
             np.clip(array, low, high, out=array)
-        return [Image(array, self._grid, image.acquisition) for image, array in zip(images, sampled)]
+        return sampled
 
     def quantity(self, image: Image) -> Image:
         """A measured quantity such as ADC: linear, since overshoot would invent values; 0 outside it."""
