@@ -79,7 +79,7 @@ def level(t2: Image, dwi: Image, rigid: np.ndarray, spacing_mm: float, margin_mm
         dwi: The DWI.
         rigid: 4x4 matrix from LPS points of the T2 to LPS points of the DWI, about right.
         spacing_mm: Distance of the grid's points in the DWI's plane; along the slices it is the DWI's own.
-        margin_mm: How far the grid reaches beyond the T2 in its plane; along the slices one slice at most.
+        margin_mm: How far the grid reaches beyond the T2.
     """
     import SimpleITK as sitk
 
@@ -101,9 +101,8 @@ def working_grid(
     spacing = np.array([spacing_mm, spacing_mm, max(dwi.spacing_mm[2], spacing_mm)])
     corners = t2.corners_lps_mm() @ rigid[:3, :3].T + rigid[:3, 3]
     along_axes = (corners - np.array(dwi.origin_lps_mm)) @ dwi.direction
-    margin = np.array([margin_mm, margin_mm, min(margin_mm, spacing[2])])
-    first = np.floor((along_axes.min(axis=0) - margin) / spacing)
-    last = np.ceil((along_axes.max(axis=0) + margin) / spacing)
+    first = np.floor((along_axes.min(axis=0) - margin_mm) / spacing)
+    last = np.ceil((along_axes.max(axis=0) + margin_mm) / spacing)
     origin = np.array(dwi.origin_lps_mm) + dwi.direction @ (first * spacing)
     return Geometry(
         tuple(int(n) for n in last - first + 1),  # type: ignore[arg-type]
