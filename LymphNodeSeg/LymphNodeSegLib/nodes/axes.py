@@ -176,13 +176,10 @@ def _largest(widths: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
 
 def _widths(points: np.ndarray, first: np.ndarray) -> np.ndarray:
     """The largest width of each outline over some directions."""
-    angles = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
-    widest = np.zeros(len(first) - 1)
-    for angle in angles.tolist():
-        along = points @ np.array([np.sin(angle), np.cos(angle)])
-        width = np.maximum.reduceat(along, first[:-1]) - np.minimum.reduceat(along, first[:-1])
-        np.maximum(widest, width, out=widest)
-    return widest
+    angles = np.arange(DIRECTIONS, dtype=np.float32) * np.float32(np.pi / DIRECTIONS)
+    along = np.stack([np.sin(angles), np.cos(angles)], axis=1) @ points.T.astype(np.float32)
+    spread = np.maximum.reduceat(along, first[:-1], axis=1) - np.minimum.reduceat(along, first[:-1], axis=1)
+    return np.asarray(spread.max(axis=0), dtype=float)
 
 
 def farthest_pair(points: np.ndarray) -> np.ndarray:
@@ -198,10 +195,11 @@ def farthest_pair(points: np.ndarray) -> np.ndarray:
 def _farthest_pairs(stack: np.ndarray) -> np.ndarray:
     """The two points farthest apart of each outline (n, points, 2): (n, 2, 2)."""
     centered = (stack - stack.mean(axis=1, keepdims=True)).astype(np.float32)
-    squares = (centered * centered).sum(axis=2)
-    apart = centered @ (-2 * centered.transpose(0, 2, 1))
-    apart += squares[:, :, None]
-    apart += squares[:, None, :]
+    squares = (centered * centered).sum(axis=2, keepdims=True)
+    ones = np.ones_like(squares)
+    # aa - 2 ab + bb of every two points, as one product.
+    one = np.concatenate([centered, squares, ones], axis=2)
+    apart = one @ np.concatenate([-2 * centered, ones, squares], axis=2).transpose(0, 2, 1)
     pairs = np.divmod(apart.reshape(len(stack), -1).argmax(axis=1), stack.shape[1])
     return stack[np.arange(len(stack))[:, None], np.stack(pairs, axis=1)]
 

@@ -23,27 +23,27 @@ def solve(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     if len(matrices) > FEW:
         return np.asarray(np.linalg.solve(matrices, right))
-    left, solved = matrices.copy(), right.copy()
-    size = left.shape[-1]
+    # Along the batch last, so that each step runs over memory in order.
+    left, solved = matrices.transpose(1, 2, 0).copy(), right.transpose(1, 2, 0).copy()
+    size = len(left)
     for k in range(size):  # no pivoting: the matrices are positive definite
-        factor = left[:, k + 1 :, k] / left[:, k, k, None]
-        left[:, k + 1 :, k + 1 :] -= factor[..., None] * left[:, k, None, k + 1 :]
-        solved[:, k + 1 :] -= factor[..., None] * solved[:, k, None]
+        factor = left[k + 1 :, k] / left[k, k]
+        left[k + 1 :, k + 1 :] -= factor[:, None] * left[k, k + 1 :]
+        solved[k + 1 :] -= factor[:, None] * solved[k]
     for k in reversed(range(size)):
-        solved[:, k] -= np.einsum("bj,bjm->bm", left[:, k, k + 1 :], solved[:, k + 1 :])
-        solved[:, k] /= left[:, k, k, None]
-    return solved
+        solved[k] /= left[k, k]
+        solved[:k] -= left[:k, k, None] * solved[k]
+    return solved.transpose(2, 0, 1)
 
 
 def solve_one(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve one symmetric, positive definite system (n, n) for a vector (n,).
 
-    By NumPy's Cholesky factors, which wake no threads in Slicer, and substitution.
+    By LAPACK as SciPy brings it, which wakes no threads for systems this small, in Slicer either.
     """
-    lower = np.linalg.cholesky(matrix)
-    upper, inverse, solved = lower.T.copy(), (1 / lower.diagonal()).tolist(), right.copy()
-    for k in range(len(solved)):
-        solved[k] = (solved[k] - lower[k, :k].dot(solved[:k])) * inverse[k]
-    for k in reversed(range(len(solved))):
-        solved[k] = (solved[k] - upper[k, k + 1 :].dot(solved[k + 1 :])) * inverse[k]
-    return solved
+    from scipy.linalg.lapack import dposv
+
+    _, solved, failed = dposv(matrix, right)
+    if failed:
+        raise np.linalg.LinAlgError("The matrix is not positive definite.")
+    return np.asarray(solved)

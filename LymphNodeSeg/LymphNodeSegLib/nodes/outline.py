@@ -164,6 +164,7 @@ def _fit(loops: Loops, batch: np.ndarray) -> list[tuple[int, np.ndarray]]:
     index = loops.first[:-1][batch][:, None] + np.where(used > 0, place, 0)
     points, outward = loops.points[index], loops.outward[index]
     angle, weight = _parameters(points, used, lengths)
+    points, outward = points.transpose(0, 2, 1).copy(), outward.transpose(0, 2, 1)
     done: list[tuple[int, np.ndarray]] = []
     left = np.arange(len(batch))
     grid = np.arange(SAMPLES) * (2 * np.pi / SAMPLES)
@@ -175,21 +176,21 @@ def _fit(loops: Loops, batch: np.ndarray) -> list[tuple[int, np.ndarray]]:
         for _ in range(_ROUNDS):
             basis = _basis(angle[left], order)
             coefficients = _least_squares(basis, p, w)
-            both = basis @ np.concatenate([coefficients, _derived(coefficients)], axis=2)
-            off_y, off_x = p[..., 0] - both[..., 0], p[..., 1] - both[..., 1]
-            along_y, along_x = both[..., 2], both[..., 3]
+            both = np.concatenate([coefficients, _derived(coefficients)], axis=1) @ basis.transpose(1, 0, 2)
+            along_y, along_x = both[:, 2], both[:, 3]
+            off_y, off_x = (p - both[:, :2]).transpose(1, 0, 2)
             speed = along_y * along_y + along_x * along_x + 1e-12
             angle[left] += np.clip((off_y * along_y + off_x * along_x) / speed, -0.3, 0.3)
         speed = np.sqrt(speed)
         off = (off_x * along_y - off_y * along_x) / speed
-        half = 0.5 * (outward[left, :, 1] * along_y - outward[left, :, 0] * along_x) / speed
+        half = 0.5 * (outward[left, 1] * along_y - outward[left, 0] * along_x) / speed
         # Inside centers must not lie beyond the curve, outside centers not within it.
         wrong = np.maximum(off - half, -(off + half)) * used[left] - 1e9 * (1 - used[left])
         good = wrong.max(axis=1) <= TOLERANCE_PIXELS
         if good.any():
-            curves = _basis(grid, order) @ coefficients[good]
+            curves = (coefficients[good] @ _basis(grid, order)).transpose(0, 2, 1)
             if order >= _RESTLESS:
-                calm = [_stays_near(curve, loop) for curve, loop in zip(curves, p[good])]
+                calm = [_stays_near(curve, loop.T) for curve, loop in zip(curves, p[good])]
                 curves, good[good] = curves[calm], calm
             done += list(zip(left[good].tolist(), curves))
             left = left[~good]
@@ -226,30 +227,29 @@ def _parameters(points: np.ndarray, used: np.ndarray, lengths: np.ndarray) -> tu
 
 
 def _basis(angle: np.ndarray, order: int) -> np.ndarray:
-    """1, cos t, sin t, cos 2t, ... along a new last axis: 2 order + 1 functions."""
-    basis = np.empty((*angle.shape, 2 * order + 1))
-    basis[..., 0] = 1.0
+    """1, cos t, sin t, cos 2t, ... along a new first axis: 2 order + 1 functions."""
+    basis = np.empty((2 * order + 1, *angle.shape))
+    basis[0] = 1.0
     cosine, sine = np.cos(angle), np.sin(angle)
-    basis[..., 1], basis[..., 2] = cosine, sine
+    basis[1], basis[2] = cosine, sine
     for n in range(3, 2 * order + 1, 2):
-        before, along = basis[..., n - 2], basis[..., n - 1]
-        basis[..., n] = before * cosine - along * sine
-        basis[..., n + 1] = along * cosine + before * sine
+        basis[n] = basis[n - 2] * cosine - basis[n - 1] * sine
+        basis[n + 1] = basis[n - 1] * cosine + basis[n - 2] * sine
     return basis
 
 
 def _derived(coefficients: np.ndarray) -> np.ndarray:
-    """The coefficients (batch, functions, 2) of the curves' derivatives."""
-    order = np.arange(1, coefficients.shape[1] // 2 + 1)[:, None]
+    """The coefficients (batch, 2, functions) of the curves' derivatives."""
+    order = np.arange(1, coefficients.shape[2] // 2 + 1)
     derived = np.zeros_like(coefficients)
-    derived[:, 1::2] = order * coefficients[:, 2::2]
-    derived[:, 2::2] = -order * coefficients[:, 1::2]
+    derived[..., 1::2] = order * coefficients[..., 2::2]
+    derived[..., 2::2] = -order * coefficients[..., 1::2]
     return derived
 
 
 def _least_squares(basis: np.ndarray, points: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Coefficients (batch, functions, 2) of the curve nearest to the points."""
-    weighted = (basis * weight[..., None]).transpose(0, 2, 1)
-    gram = weighted @ basis
-    gram += 1e-9 * np.eye(gram.shape[-1])
-    return solve(gram, weighted @ points)
+    """Coefficients (batch, 2, functions) of the curve nearest to the points (batch, 2, n)."""
+    weighted = (basis * weight).transpose(1, 0, 2)
+    gram = weighted @ basis.transpose(1, 2, 0)
+    gram += 1e-9 * np.eye(len(basis))
+    return solve(gram, weighted @ points.transpose(0, 2, 1)).transpose(0, 2, 1)

@@ -150,10 +150,10 @@ def _ellipsoids(points: _Points) -> list[Optional[Ellipsoid]]:
     gram += 1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(9)
     right = np.add.reduceat(weighted, points.first[:-1], axis=1).T
     solved = solve(gram, right[:, :, None])[:, :, 0]
-    inner = (1 - _shares(points.inside, solved, ranges)) * points.inner_voxels
-    outer = (_shares(points.outside, solved, ranges) - 1) * points.outer_voxels
-    wrong = np.maximum.reduceat(np.maximum(inner, outer), points.first[:-1])
     forms = solved[:, [[0, 3, 5], [3, 1, 4], [5, 4, 2]]] * (0.5 + 0.5 * np.eye(3))
+    inner = (1 - _shares(points.inside, forms, solved[:, 6:], ranges)) * points.inner_voxels
+    outer = (_shares(points.outside, forms, solved[:, 6:], ranges) - 1) * points.outer_voxels
+    wrong = np.maximum.reduceat(np.maximum(inner, outer), points.first[:-1])
     values, vectors = np.linalg.eigh(forms)
     slopes = np.einsum("nk,nkl->nl", solved[:, 6:], vectors)
     found: list[Optional[Ellipsoid]] = []
@@ -169,17 +169,25 @@ def _ellipsoids(points: _Points) -> list[Optional[Ellipsoid]]:
 
 def _quadratic(points: np.ndarray) -> np.ndarray:
     """xx, yy, zz, xy, yz, zx, x, y, z of points (3, n)."""
-    return np.concatenate([points * points, points * points[[1, 2, 0]], points])
+    basis = np.empty((9, points.shape[1]))
+    np.multiply(points, points, out=basis[:3])
+    np.multiply(points[:2], points[1:], out=basis[3:5])
+    np.multiply(points[2], points[0], out=basis[5])
+    basis[6:] = points
+    return basis
 
 
-def _shares(points: np.ndarray, solved: np.ndarray, ranges: Sequence[tuple[int, int]]) -> np.ndarray:
-    """By how much each point must be scaled to lie on the quadric of its mask."""
-    basis = _quadratic(points)
-    square = np.concatenate([one[:6] @ basis[:6, a:b] for one, (a, b) in zip(solved, ranges)])
-    linear = 0.5 * np.concatenate([one[6:] @ basis[6:, a:b] for one, (a, b) in zip(solved, ranges)])
+def _shares(
+    points: np.ndarray, forms: np.ndarray, slopes: np.ndarray, ranges: Sequence[tuple[int, int]]
+) -> np.ndarray:
+    """By how much each point must be scaled to lie on the quadric of its mask, x form x + slope x = 1."""
+    both = np.concatenate([forms, 0.5 * slopes[:, None]], axis=1)
+    at = np.concatenate([one @ points[:, a:b] for one, (a, b) in zip(both, ranges)], axis=1)
+    square, linear = np.einsum("kn,kn->n", points, at[:3]), at[3]
     root = np.sqrt(np.maximum(linear * linear + square, 1e-12))
     # The form of a quadric that is no ellipsoid may be 0 or less: then a point lies nowhere near it.
-    return np.asarray(np.where(square > 0, (root - linear) / np.where(square > 0, square, 1.0), np.inf))
+    nowhere = np.full(len(root), np.inf)
+    return np.divide(1.0, root + linear, out=nowhere, where=square > 0)
 
 
 def _star(points: _Points) -> Optional[np.ndarray]:

@@ -13,6 +13,7 @@ their short axes is kept beside. To give that one as the short axis would be saf
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
@@ -33,6 +34,12 @@ _STEPS = 20  # of Newton's method in a stage, at most
 _ENOUGH = 1e-2  # of the cost: a step that gains less ends the stage
 _SURE = 10.0  # times its softness from the surface a center says nothing more
 _PROJECTIONS = 4
+
+# The products of two of ten powers, each once, and where each two of them are in that list.
+_ONE, _OTHER = np.triu_indices(10)
+_PRODUCT = np.zeros((10, 10), int)
+_PRODUCT[_ONE, _OTHER] = _PRODUCT[_OTHER, _ONE] = np.arange(len(_ONE))
+_PAIR = np.array([[0, 3, 5], [3, 1, 4], [5, 4, 2]])  # likewise of three: 11, 22, 33, 12, 23, 31
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def settled(
     solid = warped_ellipsoid(surface, covariance, spacing_mm)
     if solid is None:
         return axes
-    best = int(np.argmax([_long_axis_mm(solid, one, spacing_mm) for one in tied]))
+    best = int(np.argmax(_long_axes_mm(solid, tied, spacing_mm)))
     if best == 0:
         return axes
     chosen = tied[best]
@@ -109,7 +116,7 @@ def warped_ellipsoid(
     for softness, deviation in _STAGES:
         margin = distances * (_radius(warp, powers)[0] - 1)
         near = margin <= _SURE * max(softness, 0.2)
-        warp = _settle(warp, powers[:, near], distances[near] / softness, deviation**-2)
+        warp = _settle(warp, powers.compress(near, axis=1), distances[near] / softness, deviation**-2)
     margin = distances * (_radius(warp, powers)[0] - 1)
     if not margin.min() >= -_MOST_WRONG_PIXELS:
         return None
@@ -149,20 +156,25 @@ def _settle(warp: np.ndarray, powers: np.ndarray, factors: np.ndarray, stiffness
     """
     stiff = np.zeros((3, 10))
     stiff[:, 4:] = stiffness
+    products = np.empty((len(_ONE), powers.shape[1]))
+    for number, power in enumerate(powers):
+        first = _PRODUCT[number, number]
+        np.multiply(power, powers[number:], out=products[first : first + len(powers) - number])
     damping = 1e-3
 
     def cost(warp: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         radius, unit = _radius(warp, powers)
-        logit = factors * (radius - 1)
-        wrong = np.logaddexp(0, -logit).sum() + 0.5 * (stiff * warp * warp).sum()
-        return float(wrong), logit, unit
+        odds = np.exp(np.minimum(factors * (1 - radius), 700.0))  # of lying on the wrong side
+        wrong = np.log1p(odds).sum() + 0.5 * (stiff * warp * warp).sum()
+        return float(wrong), odds / (1 + odds), unit
 
-    now, logit, unit = cost(warp)
+    now, doubt, unit = cost(warp)
     for _ in range(_STEPS):
-        by = ((unit * factors)[:, None, :] * powers).reshape(30, -1)
-        doubt = 1 / (1 + np.exp(np.clip(logit, -30, 30)))
-        gram = (by * np.maximum(doubt * (1 - doubt), 0.02 * doubt)) @ by.T
-        downhill = by @ doubt - (stiff * warp).ravel()
+        by = unit * factors
+        downhill = ((by * doubt) @ powers.T - stiff * warp).ravel()
+        weight = np.maximum(doubt * (1 - doubt), 0.02 * doubt)
+        pairs = np.concatenate([by * by, by * by[[1, 2, 0]]])
+        gram = ((pairs * weight) @ products.T)[_PAIR[:, None, :, None], _PRODUCT[:, None]].reshape(30, 30)
         gram.ravel()[::31] += stiff.ravel()
         mean = float(np.trace(gram)) / 30
         for _ in range(4):
@@ -176,20 +188,24 @@ def _settle(warp: np.ndarray, powers: np.ndarray, factors: np.ndarray, stiffness
         else:
             break
         gain = (now - after) / now
-        warp, now, (logit, unit), damping = step, after, there, max(damping / 10, 1e-8)
+        warp, now, (doubt, unit), damping = step, after, there, max(damping / 10, 1e-8)
         if gain < _ENOUGH:
             break
     return warp
 
 
-def _long_axis_mm(solid: WarpedEllipsoid, axes: PlanarAxes, spacing_mm: tuple[float, float, float]) -> float:
-    """The long axis of the solid's cut in the slice of some axes, found from the outline measured there."""
-    count = len(axes.outline_yx)
-    points = np.stack([axes.outline_yx[:, 1], axes.outline_yx[:, 0], np.full(count, float(axes.plane))])
+def _long_axes_mm(
+    solid: WarpedEllipsoid, tied: Sequence[PlanarAxes], spacing_mm: tuple[float, float, float]
+) -> np.ndarray:
+    """The long axes of the solid's cuts in the slices of some axes, from the outlines measured there."""
+    counts = [len(axes.outline_yx) for axes in tied]
+    points = np.empty((3, sum(counts)))
+    points[1], points[0] = np.concatenate([axes.outline_yx for axes in tied]).T
+    points[2] = np.repeat([float(axes.plane) for axes in tied], counts)
     points *= np.array(spacing_mm)[:, None]
     most_mm = 2 * max(spacing_mm[:2])
     for _ in range(_PROJECTIONS):
         value, by = solid.value(points)
         step = by[:2] * (value / np.maximum((by[:2] ** 2).sum(axis=0), 1e-12))
         points[:2] -= step * np.minimum(1.0, most_mm / np.maximum(np.hypot(*step), 1e-12))
-    return float(axes_of_outlines([points[:2].T]).long[0])
+    return axes_of_outlines(np.split(points[:2].T, np.cumsum(counts[:-1]))).long
