@@ -72,8 +72,9 @@ def test_table_lists_the_largest_first(case, page) -> None:
     assert order == ["LN001", "LN002"]
     html = page(report)
     assert f"<strong>{case.nodes[0].short_axis_mm:.1f}</strong>" in html
-    assert f"<td>{case.nodes[1].volume_mm3:.0f}</td>" in html
-    assert "<td>0.90</td>" in html  # ADC of 900 um2/s
+    # On a telephone each figure stands under its column's head.
+    assert f'<td data-head="Volume, mm³">{case.nodes[1].volume_mm3:.0f}</td>' in html
+    assert '<td data-head="Mean ADC, 10⁻³ mm²/s">0.90</td>' in html  # ADC of 900 um2/s
 
 
 def test_every_link_and_picture_is_inside_the_page(case, page) -> None:

@@ -10,6 +10,8 @@ from typing import Optional
 
 DASH = "–"
 NO_BREAK = "\u00a0"
+_TAG = re.compile("<[^>]*>")
+_WIDE = 6  # columns
 # C0 and C1 controls, and those that turn the direction of writing.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -56,6 +58,8 @@ def definitions(pairs: Iterable[tuple[str, object]]) -> str:
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 0) -> str:
     """A table whose first column names the rows; the others hold figures.
 
+    One too wide for a telephone is a card for each row there, each figure under its column's head.
+
     Args:
         caption: What the table holds, plain text.
         head: Column heads, HTML.
@@ -64,14 +68,19 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], word
     """
     kinds = ["" if index < len(head) - words else ' class="words"' for index in range(len(head))]
     top = "".join(f'<th scope="col"{kind}>{one}</th>' for kind, one in zip(kinds, head))
+    labels = [_TAG.sub("", one.replace("<small>", ", ")) for one in head]
     body = "\n".join(
         f'<tr><th scope="row">{row[0]}</th>'
-        + "".join(f"<td{kind}>{one}</td>" for kind, one in zip(kinds[1:], row[1:]))
+        + "".join(
+            f'<td{kind} data-head="{label}">{one}</td>'
+            for kind, label, one in zip(kinds[1:], labels[1:], row[1:])
+        )
         + "</tr>"
         for row in rows
     )
+    wide = " wide" if len(head) >= _WIDE else ""
     return (
-        f'<div class="scroll"><table><caption>{text(caption)}</caption>'
+        f'<div class="scroll{wide}"><table><caption>{text(caption)}</caption>'
         f"<thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
 
