@@ -161,6 +161,12 @@ def test_a_normal_node_that_becomes_pathological_is_named() -> None:
     assert "from below 10 mm to above: LN001" in reason
 
 
+def test_a_new_node_may_have_been_missed_before() -> None:
+    category, reason = recist_category([(node(16), node(16))], [node(12)], [])
+    assert category == "progressive disease"
+    assert reason == "New node of at least 10 mm: LN001, unless it was missed in the prior study."
+
+
 def test_alignment_of_two_real_scans_of_one_patient(shared_data: Path) -> None:
     """Two T2 of one prostate on different grids; moving one by a known amount moves the answer by it."""
     import SimpleITK as sitk

@@ -50,7 +50,10 @@ def _category(
     appeared = [node for node in new if (node.short_axis_mm or 0.0) >= PATHOLOGICAL_MM]
     if appeared:
         names = ", ".join(node.id for node in appeared)
-        return "progressive disease", f"New node of at least {PATHOLOGICAL_MM:g} mm: {names}."
+        reason = (
+            f"New node of at least {PATHOLOGICAL_MM:g} mm: {names}, unless it was missed in the prior study."
+        )
+        return "progressive disease", reason
     targets = sorted((pair for pair in pairs if pair[0] >= TARGET_MM), reverse=True)[:MOST_TARGETS]
     before, after = sum(a for a, _ in targets), sum(b for _, b in targets)
     if targets and after >= 1.2 * before and after - before >= 5.0:

@@ -19,7 +19,10 @@ from .page import write_page
 if TYPE_CHECKING:
     import SimpleITK
 
-NOTICE_OF_MATCHES = "Matches and changes are suggestions: check each on the images."
+NOTICE_OF_MATCHES = (
+    "Matches and changes are suggestions: check each on the images. A node that was missed in one study "
+    "counts as new or vanished."
+)
 
 
 def write_comparison_page(
