@@ -80,18 +80,20 @@ class Matcher:
     def move(self, coefficients: np.ndarray, steps: int, progress: Progress) -> None:
         """Makes the rigid movement better, given the displacement."""
         dwi = displaced(self._level.dwi, self._array_axis, self.space.values(coefficients))
-        self.place(moved(self._level, dwi, self.rigid, steps, progress.fraction))
+        self.place(moved(self._level, dwi, self._both, self.rigid, steps, progress.fraction))
 
     def best_shift(self) -> float:
         """The displacement, voxels, by which the DWI as a whole fits best; 0 if that is not within reach."""
         reach = max(1, min(int(FARTHEST_MM / self.spacing_mm), self._both.shape[self._array_axis] // 4))
+        # Whole voxels only: between them interpolation averages noise away and would draw the shift there.
         # Every second column or row is enough.
         sparse: list[slice] = [slice(None)] * 3
         sparse[3 - self._array_axis] = slice(None, None, 2)
         t2, dwi, both = (one[tuple(sparse)] for one in (self._t2, self._level.dwi, self._both))
         explained = Explained(t2, both)
         shifts = range(-reach, reach + 1)
-        costs = [explained.by(_shifted(dwi, self._array_axis, shift)).mismatch for shift in shifts]
+        moving = (displaced(dwi, self._array_axis, np.array(shift, np.float32)) for shift in shifts)
+        costs = [explained.by(one).mismatch for one in moving]
         best = int(np.argmin(costs))
         if best in (0, 2 * reach):
             return 0.0
@@ -170,12 +172,6 @@ def _evened(channels: np.ndarray) -> np.ndarray:
 
     kernel = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
     return np.asarray(correlate1d(channels, kernel, axis=0, mode="nearest"))
-
-
-def _shifted(array: np.ndarray, axis: int, step: int) -> np.ndarray:
-    """The array as it is `step` voxels further along an axis; its end is held."""
-    index = np.clip(np.arange(array.shape[axis]) + step, 0, array.shape[axis] - 1)
-    return array.take(index, axis=axis)
 
 
 def _vertex(low: float, middle: float, high: float) -> float:

@@ -60,7 +60,7 @@ def refine(
 
 
 def displaced(moving: np.ndarray, axis: int, displacement: np.ndarray) -> np.ndarray:
-    """An image read at x + u, linearly; the ends are held."""
+    """An image read at x + u, linearly; the ends are held. One displacement for all voxels will do."""
     size = moving.shape[axis]
     index = np.arange(size, dtype=np.float32).reshape([size if other == axis else 1 for other in range(3)])
     position = np.clip(index + displacement, 0.0, size - 1.0)

@@ -25,20 +25,24 @@ FASTEST = 8.0
 
 
 def moved(
-    level: Level, dwi: np.ndarray, start: np.ndarray, steps: int, report: Callable[[float], None]
+    level: Level,
+    dwi: np.ndarray,
+    both: np.ndarray,
+    start: np.ndarray,
+    steps: int,
+    report: Callable[[float], None],
 ) -> np.ndarray:
     """The most probable rigid movement near `start`.
 
     Args:
         level: The working grid, and the T2 that can be moved there.
         dwi: The DWI on the grid, free of distortion as far as that is known, [k, j, i].
+        both: Boolean [k, j, i], where both images show the patient at the start.
         start: Movement to begin with, 4x4.
         steps: Largest number of linearizations.
         report: Receives 0 to 1; may raise.
     """
     expected = np.diag([USUAL_SHIFT_MM**-2] * 3 + [np.radians(USUAL_TURN_DEGREES) ** -2] * 3)
-    t2 = level.t2_moved(start)
-    both = level.body(t2, start) & level.dwi_here
     if both.sum() < LEAST_POINTS:
         return start
     points = points_of(level.grid)
@@ -48,6 +52,7 @@ def moved(
     update = last_force = np.zeros(6)
     steps_at_once = 1.0
     for step in range(steps):
+        t2 = level.t2_moved(rigid)
         fit = explained.by(t2)
         change = _change(_slope_lps(level, t2), arms)
         votes = max(fit.mismatch, 1e-3) * VOXELS_A_VOTE
@@ -64,7 +69,6 @@ def moved(
         report((step + 1) / steps)
         if np.abs(update[:3]).max() < STILL_MM:
             break
-        t2 = level.t2_moved(rigid)
     return rigid
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..images.image import Geometry, Image
 from .separable import along
-from .space import floating, sitk_grid
+from .space import floating, sitk_grid, within
 from .threads import in_threads
 
 if TYPE_CHECKING:
@@ -88,10 +88,8 @@ class Resampler:
 
     def known(self, image: Image) -> np.ndarray:
         """True where a point of the grid falls into the image's field of view, boolean [k, j, i]."""
-        size = np.array(image.geometry.size_ijk)
-        slices = in_threads(
-            lambda k: _inside(self._index(k, image.geometry), size), range(self._grid.size_ijk[2])
-        )
+        grid, size = image.geometry, image.geometry.size_ijk
+        slices = in_threads(lambda k: within(self._index(k, grid), size), range(self._grid.size_ijk[2]))
         return np.stack(slices)
 
     def _index(self, k: int, image: Geometry) -> list[np.ndarray]:
@@ -107,15 +105,15 @@ class Resampler:
 
     def _sampled(self, table: np.ndarray, image: Geometry) -> np.ndarray:
         """Linear samples of the channels of a table [k, j, i, channel]: [channel, k, j, i]."""
-        size = np.array(image.size_ijk)
+        size = image.size_ijk
         channels = table.shape[-1]
         rows = table.reshape(-1, channels)
-        strides = (1, int(size[0]), int(size[0] * size[1]))
+        strides = (1, size[0], size[0] * size[1])
         result = np.empty((channels, *self._grid.size_ijk[::-1]), dtype=np.float32)
 
         def sample(k: int) -> None:
             index = self._index(k, image)
-            outside = ~_inside(index, size)
+            outside = ~within(index, size)
             base, parts, onward = np.zeros(outside.shape, dtype=np.intp), [], []
             for position, count, stride in zip(index, size, strides):
                 np.clip(position, 0.0, count - 1.0, out=position)
@@ -138,14 +136,6 @@ def unmoved(image: Image, grid: Geometry) -> Image:
 
     sampled = sitk.Resample(floating(image), sitk_grid(grid), sitk.Transform(), sitk.sitkLinear, 0.0)
     return Image(sitk.GetArrayFromImage(sampled), grid, image.acquisition)
-
-
-def _inside(index: list[np.ndarray], size: np.ndarray) -> np.ndarray:
-    """True where fractional indices lie in an image, up to the edges of its outer voxels."""
-    inside = np.ones(index[0].shape, dtype=bool)
-    for position, count in zip(index, size):
-        inside &= (position >= -0.5) & (position <= count - 0.5)
-    return inside
 
 
 def _between(rows: np.ndarray, base: np.ndarray, onward: list[int], parts: list[np.ndarray]) -> np.ndarray:
@@ -181,7 +171,7 @@ def _spline_matrix(count: int, at: np.ndarray, ends: str) -> np.ndarray:
     """What interpolation makes of `count` values at fractional indices: a cubic, or a line between few."""
     from scipy.interpolate import CubicSpline
 
-    if count < 4:
+    if count < 4:  # what a cubic needs
         return np.maximum(1.0 - np.abs(at[:, None] - np.arange(count)), 0.0).astype(np.float32)
     matrix = CubicSpline(np.arange(count), np.eye(count), bc_type=ends)(at)
     matrix[np.abs(matrix) < TINY] = 0.0  # far off they would be subnormal numbers, many times as slow

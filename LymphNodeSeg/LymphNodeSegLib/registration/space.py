@@ -6,6 +6,7 @@ array axis. Arrays here are indexed [k, j, i] like an `Image`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -116,12 +117,14 @@ def inside(image: Geometry, grid: Geometry, to_image: np.ndarray = np.eye(4)) ->
     """True where a point of the grid, moved by a 4x4 LPS matrix, falls into the image's field of view."""
     matrix = np.linalg.inv(image.ijk_to_lps) @ to_image @ grid.ijk_to_lps
     i, j, k = (np.arange(n, dtype=float) for n in grid.size_ijk)
-    within = np.ones(grid.size_ijk[::-1], dtype=bool)
-    for axis, size in enumerate(image.size_ijk):
-        a, b, c, start = matrix[axis]
-        index = (c * k)[:, None, None] + (b * j)[:, None] + (a * i + start)
-        within &= (index >= -0.5) & (index <= size - 0.5)
-    return within
+    index = [(c * k)[:, None, None] + (b * j)[:, None] + (a * i + start) for a, b, c, start in matrix[:3]]
+    return within(index, image.size_ijk)
+
+
+def within(index: Sequence[np.ndarray], size_ijk: tuple[int, int, int]) -> np.ndarray:
+    """True where fractional indices i, j, k lie in an image, up to the edges of its outer voxels."""
+    i, j, k = ((at >= -0.5) & (at <= size - 0.5) for at, size in zip(index, size_ijk))
+    return np.asarray(i & j & k)
 
 
 def points_of(grid: Geometry) -> np.ndarray:
