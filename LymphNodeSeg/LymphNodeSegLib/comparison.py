@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Optional
 from . import NOTICE
 from .errors import InputError
 from .progress import Progress
-from .result_folder import SCENE, SEGMENTATION, ResultFolder
+from .result_folder import DWI, SCENE, SEGMENTATION, ResultFolder
 
 if TYPE_CHECKING:
     from .images.image import Image
@@ -26,10 +26,17 @@ T2_IN_SCENE = "T2.nrrd"
 
 @dataclass(frozen=True)
 class EarlierResult:
-    """What a comparison needs of a result folder; the segmentation may have been corrected since its run."""
+    """What a comparison needs of a result folder; the segmentation may have been corrected since its run.
+
+    Attributes:
+        t2: T2-weighted image.
+        segmentation: Its nodes.
+        dwi: The registered DWI, if the folder holds it.
+    """
 
     t2: Image
     segmentation: Segmentation
+    dwi: Optional[Image] = None
 
 
 def compare(
@@ -73,6 +80,8 @@ def compare(
             progress,
             prior_ids=then.segmentation.ids,
             current_ids=now.segmentation.ids,
+            prior_dwi=then.dwi,
+            current_dwi=now.dwi,
         )
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
         values = {"created": created, "notice": NOTICE, **comparison_as_dict(comparison)}
@@ -85,7 +94,7 @@ def compare(
 
 
 def read_result(folder: Path, segmentation: Optional[Path] = None) -> EarlierResult:
-    """The T2 and the segmentation of a result folder, or the segmentation that is named.
+    """The images and the segmentation of a result folder, or the segmentation that is named.
 
     Args:
         folder: A result folder; with a segmentation also a T2, as `read_image` takes it.
@@ -113,7 +122,8 @@ def read_result(folder: Path, segmentation: Optional[Path] = None) -> EarlierRes
         except (StopIteration, zipfile.BadZipFile):
             raise InputError(f"{folder / SCENE} is damaged or holds no T2: run segment again.") from None
         t2 = read_image(Path(scratch) / T2_IN_SCENE, "T2")
-    return EarlierResult(t2, read_segmentation(segmentation or folder / SEGMENTATION, t2))
+    dwi = read_image(folder / DWI, "DWI") if (folder / DWI).is_file() else None
+    return EarlierResult(t2, read_segmentation(segmentation or folder / SEGMENTATION, t2), dwi)
 
 
 def _write_table(path: Path, rows: list[dict[str, object]]) -> None:

@@ -18,11 +18,12 @@ from .errors import InputError
 SEGMENTATION = "segmentation.seg.nrrd"
 SCENE = "scene.mrb"
 RECORD = "run.json"
+DWI = "dwi_registered.nrrd"
 RESULT_FILES = (
     SEGMENTATION,
     "measurements.csv",
     "measurements.json",
-    "dwi_registered.nrrd",
+    DWI,
     "registration.tfm",
     "probability.nrrd",
     "fused.nrrd",

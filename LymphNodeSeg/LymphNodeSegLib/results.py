@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .errors import InputError
 from .progress import Progress
-from .result_folder import RECORD, sha256_of
+from .result_folder import DWI, RECORD, sha256_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def _write_images(reading: Reading, fused: np.ndarray, folder: Path) -> None:
     from .images.writing import write_colors, write_image
     from .registration.transform import write_transform
 
-    write_image(reading.registration.dwi, folder / "dwi_registered.nrrd")
+    write_image(reading.registration.dwi, folder / DWI)
     write_image(reading.probability, folder / "probability.nrrd")
     write_colors(fused, reading.study.t2.geometry, folder / "fused.nrrd")
     write_transform(reading.registration, folder / "registration.tfm")

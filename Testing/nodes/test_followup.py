@@ -10,6 +10,7 @@ from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.followup import Comparison, compare_studies, comparison_as_dict
 from LymphNodeSegLib.nodes.response import recist_category
+from LymphNodeSegLib.nodes.unpaired import Unpaired
 
 # Center LPS mm, diameter mm then and now; 0 where there is no node.
 NODES = {
@@ -152,17 +153,18 @@ def test_recist_category(
     pairs: list[tuple[float, float]], new: list[float], vanished: list[float], category: str
 ) -> None:
     matched = [(node(a), node(b)) for a, b in pairs]
-    assert recist_category(matched, [node(n) for n in new], [node(n) for n in vanished])[0] == category
+    alone = [Unpaired(tuple(map(node, sizes))) for sizes in (new, vanished)]
+    assert recist_category(matched, *alone)[0] == category
 
 
 def test_a_normal_node_that_becomes_pathological_is_named() -> None:
-    category, reason = recist_category([(node(8), node(13)), (node(16), node(16))], [], [])
+    category, reason = recist_category([(node(8), node(13)), (node(16), node(16))], Unpaired(), Unpaired())
     assert category == "stable disease"
     assert "from below 10 mm to above: LN001" in reason
 
 
 def test_a_new_node_may_have_been_missed_before() -> None:
-    category, reason = recist_category([(node(16), node(16))], [node(12)], [])
+    category, reason = recist_category([(node(16), node(16))], Unpaired((node(12),)), Unpaired())
     assert category == "progressive disease"
     assert reason == "New node of at least 10 mm: LN001, unless it was missed in the prior study."
 

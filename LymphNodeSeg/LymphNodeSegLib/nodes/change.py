@@ -21,6 +21,8 @@ GROWN, SHRUNK, STABLE, UNCERTAIN = "grown", "shrunk", "stable", "uncertain"
 TOO_THIN = "thinner than its slices are apart"
 CUT = "cut by the field of view"
 DIVIDED = "divided into nodes otherwise in the other study"
+NOT_OUTLINED_BEFORE = "not outlined before: also seen on the prior images; outline it there and compare again"
+NOT_OUTLINED_NOW = "not outlined now: also seen on the current images; outline it there and compare again"
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import InputError
-from ..images.image import Geometry, Image
+from ..images.image import Image
 from ..progress import Progress, Silent
-from .change import NodeChange, change_of, seen_on
-from .matching import Matching, in_field_of_view, matched
+from .change import NOT_OUTLINED_BEFORE, NOT_OUTLINED_NOW, UNCERTAIN, NodeChange, change_of
+from .matching import matched
 from .measure import measure_nodes
 from .node import Node
 from .response import recist_category
 from .rigid import align
+from .seen import smoothed
+from .unpaired import Study, find_unpaired
 
 if TYPE_CHECKING:
     from .rigid import Alignment
@@ -31,9 +33,15 @@ class Comparison:
     """Two studies of one patient.
 
     Attributes:
-        matched: Nodes found in both, in the order of the current study.
+        matched: Nodes outlined in both, in the order of the current study.
         new: Nodes of the current study that the prior one lacks.
         vanished: Nodes of the prior study that the current one lacks.
+        not_outlined_before: Nodes of the current study that are also seen on the prior images, where nobody
+            outlined them: neither new nor grown, and uncertain.
+        not_outlined_now: The same of the prior study.
+        surely_new: Ids of those in `new` at whose place the prior images show no such thing; of the others
+            they do not tell.
+        surely_vanished: The same of `vanished` and the current images.
         recist: Suggested RECIST 1.1 category for the nodes; see `response.recist_category`.
         recist_reason: One sentence for the reader.
         alignment: How the studies were brought together.
@@ -47,6 +55,10 @@ class Comparison:
     recist_reason: str
     alignment: Alignment
     notes: tuple[str, ...] = ()
+    not_outlined_before: tuple[Node, ...] = ()
+    not_outlined_now: tuple[Node, ...] = ()
+    surely_new: frozenset[str] = frozenset()
+    surely_vanished: frozenset[str] = frozenset()
 
 
 def compare_studies(
@@ -58,11 +70,14 @@ def compare_studies(
     *,
     prior_ids: Optional[Mapping[int, str]] = None,
     current_ids: Optional[Mapping[int, str]] = None,
+    prior_dwi: Optional[Image] = None,
+    current_dwi: Optional[Image] = None,
 ) -> Comparison:
     """Compare the nodes of two studies of one patient.
 
     The two T2-weighted images are aligned rigidly and the nodes matched (`matching.matched`). What cannot be
-    told apart from where the slices happened to lie is called neither growth nor new (`change`).
+    told apart from where the slices happened to lie is called neither growth nor new (`change`); nor is what
+    the other study's images show at the same place, though nobody outlined it there (`seen`).
 
     Args:
         prior_t2: T2-weighted image then.
@@ -72,6 +87,8 @@ def compare_studies(
         progress: Told during alignment.
         prior_ids: Names of the labels then; LN001 and so on where absent.
         current_ids: Names of the labels now.
+        prior_dwi: Registered DWI then; with both, the images tell more of nodes that one study outlines.
+        current_dwi: Registered DWI now.
 
     Raises:
         InputError: a label map does not lie on its T2, or the studies do not overlap.
@@ -95,80 +112,32 @@ def compare_studies(
         change_of(prior[a], current[b], distance_mm, a in divided[0] or b in divided[1])
         for a, b, distance_mm in matching.pairs
     )
-    alone_now = _Alone.of(current, prior, matching, to_prior, prior_labels.geometry, inverse=False)
-    alone_then = _Alone.of(prior, current, matching, to_current, current_labels.geometry, inverse=True)
-    notes = [*alone_now.notes("current", "prior", "new"), *alone_then.notes("prior", "current", "vanished")]
-    new, vanished = tuple(alone_now.counted), tuple(alone_then.counted)
-    category, reason = recist_category([(c.prior, c.current) for c in changes], new, vanished)
-    if alignment.correlation_after < LEAST_CORRELATION:
+    trusted = alignment.correlation_after >= LEAST_CORRELATION
+    now = Study("current", current, current_labels, smoothed(current_t2), current_dwi)
+    then = Study("prior", prior, prior_labels, smoothed(prior_t2), prior_dwi)
+    alone_now = find_unpaired(now, then, matching, to_prior, trusted)
+    alone_then = find_unpaired(then, now, matching, to_current, trusted)
+    notes = [*alone_now.notes, *alone_then.notes]
+    category, reason = recist_category([(c.prior, c.current) for c in changes], alone_now, alone_then)
+    if not trusted:
         category, reason = "not evaluable", "The two studies align poorly."
         notes.insert(
             0, "The two studies align poorly: are they of one patient? Check each match on the images."
         )
     progress.fraction(1.0)
-    return Comparison(changes, new, vanished, category, reason, alignment, tuple(notes))
-
-
-@dataclass(frozen=True)
-class _Alone:
-    """The nodes of one study that have no partner in the other one.
-
-    Attributes:
-        counted: New, or vanished.
-        outside: Where the other study shows nothing.
-        unsure: So small that the other study's slices might lie beside them.
-        parts: Parts of a node of the other study that has a partner, with that node's id.
-    """
-
-    counted: list[Node]
-    outside: list[Node]
-    unsure: list[Node]
-    parts: list[tuple[Node, str]]
-
-    @staticmethod
-    def of(
-        nodes: Sequence[Node],
-        others: Sequence[Node],
-        matching: Matching,
-        transform: Any,
-        other: Geometry,
-        inverse: bool,
-    ) -> _Alone:
-        """Sort the nodes of one study; the transform leads to the other one."""
-        paired = {pair[0 if inverse else 1] for pair in matching.pairs}
-        whole_of = matching.parts_of_current if inverse else matching.parts_of_prior
-        alone = _Alone([], [], [], [])
-        for number, node in enumerate(nodes):
-            if number in paired:
-                continue
-            if number in whole_of:
-                alone.parts.append((node, others[whole_of[number]].id))
-            elif not in_field_of_view(node, other, transform):
-                alone.outside.append(node)
-            elif not seen_on(node, other.spacing_mm[2]):
-                alone.unsure.append(node)
-            else:
-                alone.counted.append(node)
-        return alone
-
-    def notes(self, own: str, other: str, what: str) -> list[str]:
-        """Sentences on those that are not counted."""
-        notes = []
-        if self.outside:
-            names = ", ".join(node.id for node in self.outside)
-            notes.append(f"Outside the field of view of the {other} study: {names} of the {own} one.")
-        notes += [
-            f"{node.id} of the {own} study is a part of {whole} of the {other} one: divided otherwise, "
-            f"not counted as {what}."
-            for node, whole in self.parts
-        ]
-        if self.unsure:
-            names = ", ".join(node.id for node in self.unsure)
-            notes.append(
-                f"Not counted as {what}, for slices of the {other} study may have missed anything so small: "
-                f"{names} of the {own} study."
-            )
-        return notes
+    return Comparison(
+        changes,
+        alone_now.alone,
+        alone_then.alone,
+        category,
+        reason,
+        alignment,
+        tuple(notes),
+        alone_now.seen,
+        alone_then.seen,
+        alone_now.surely,
+        alone_then.surely,
+    )
 
 
 def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
@@ -197,8 +166,21 @@ def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
             }
             for change in comparison.matched
         ],
-        "new": [plain(node) for node in comparison.new],
-        "vanished": [plain(node) for node in comparison.vanished],
+        "new": [
+            {**plain(node), "prior_images": _told(node, comparison.surely_new)} for node in comparison.new
+        ],
+        "vanished": [
+            {**plain(node), "current_images": _told(node, comparison.surely_vanished)}
+            for node in comparison.vanished
+        ],
+        "not_outlined_before": [
+            {**plain(node), "verdict": UNCERTAIN, "reason": NOT_OUTLINED_BEFORE}
+            for node in comparison.not_outlined_before
+        ],
+        "not_outlined_now": [
+            {**plain(node), "verdict": UNCERTAIN, "reason": NOT_OUTLINED_NOW}
+            for node in comparison.not_outlined_now
+        ],
         "recist": {"category": comparison.recist, "reason": comparison.recist_reason, "suggestion": True},
         "alignment": {
             "correlation_before": comparison.alignment.correlation_before,
@@ -206,3 +188,8 @@ def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
         },
         "notes": list(comparison.notes),
     }
+
+
+def _told(node: Node, surely: frozenset[str]) -> str:
+    """What the images of the other study say of a node that is outlined in one."""
+    return "show no such thing" if node.id in surely else "do not tell"

@@ -72,10 +72,10 @@ def test_leads_with_what_changed(html: str) -> None:
 def test_each_node_is_shown_in_both_studies(html: str) -> None:
     found = pictures(html)
     assert [label.split(",")[0] for label in found] == [
-        "No node at the same place on Prior T2",
+        "Nothing outlined at the same place on Prior T2",
         "LN002 outlined on Current T2",
         "LN002 outlined on Prior T2",
-        "No node at the same place on Current T2",
+        "Nothing outlined at the same place on Current T2",
         "LN001 outlined on Prior T2",
         "LN001 outlined on Current T2",
     ]

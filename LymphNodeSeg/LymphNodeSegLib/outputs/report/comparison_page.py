@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from ...images.image import Geometry, Image
+from ...nodes.change import NOT_OUTLINED_BEFORE, NOT_OUTLINED_NOW, UNCERTAIN
 from ...nodes.followup import Comparison
 from ...nodes.node import Node
 from . import follow_up, strips, view
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 NOTICE_OF_MATCHES = (
     "Matches and changes are suggestions: check each on the images. A node that was missed in one study "
-    "counts as new or vanished."
+    "counts as new or vanished, unless it is surely seen on that study's images."
 )
 
 
@@ -54,10 +55,13 @@ def write_comparison_page(
         )
         for change in comparison.matched
     ]
-    drawn += [_article("new", None, one, then.without(one, to_prior) + now.on(one)) for one in comparison.new]
     drawn += [
-        _article("vanished", one, None, then.on(one) + now.without(one, to_current))
-        for one in comparison.vanished
+        _article(joined([status, reason], ": "), None, one, then.without(one, to_prior) + now.on(one))
+        for status, reason, one in _only_now(comparison)
+    ]
+    drawn += [
+        _article(joined([status, reason], ": "), one, None, then.on(one) + now.without(one, to_current))
+        for status, reason, one in _only_then(comparison)
     ]
     # Pictures in the order of the table.
     ranked = sorted(zip(values["nodes"], drawn), key=lambda pair: follow_up.order(pair[0]))
@@ -77,14 +81,26 @@ def rows_of(comparison: Comparison) -> dict[str, Any]:
     rows = [
         _row(change.verdict, change.prior, change.current, change.reason) for change in comparison.matched
     ]
-    rows += [_row("new", None, node) for node in comparison.new]
-    rows += [_row("vanished", node, None) for node in comparison.vanished]
+    rows += [_row(status, None, node, reason) for status, reason, node in _only_now(comparison)]
+    rows += [_row(status, node, None, reason) for status, reason, node in _only_then(comparison)]
     return {
         "prior": "the prior study",
         "category": comparison.recist,
         "reason": comparison.recist_reason,
         "nodes": rows,
     }
+
+
+def _only_now(comparison: Comparison) -> list[tuple[str, str, Node]]:
+    """Status, reason and node of what only the current study outlines."""
+    uncertain = [(UNCERTAIN, NOT_OUTLINED_BEFORE, node) for node in comparison.not_outlined_before]
+    return [*(("new", "", node) for node in comparison.new), *uncertain]
+
+
+def _only_then(comparison: Comparison) -> list[tuple[str, str, Node]]:
+    """The same of the prior study."""
+    uncertain = [(UNCERTAIN, NOT_OUTLINED_NOW, node) for node in comparison.not_outlined_now]
+    return [*(("vanished", "", node) for node in comparison.vanished), *uncertain]
 
 
 def _row(status: str, prior: Optional[Node], current: Optional[Node], reason: str = "") -> dict[str, Any]:
@@ -121,8 +137,8 @@ class _Study:
 
 
 def _all(comparison: Comparison, when: str) -> tuple[Node, ...]:
-    alone = comparison.new if when == "current" else comparison.vanished
-    return (*(getattr(change, when) for change in comparison.matched), *alone)
+    alone = _only_now(comparison) if when == "current" else _only_then(comparison)
+    return (*(getattr(change, when) for change in comparison.matched), *(node for _, _, node in alone))
 
 
 def _pane(t2: Image, name: str) -> strips.Pane:

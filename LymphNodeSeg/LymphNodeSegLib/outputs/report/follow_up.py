@@ -18,8 +18,9 @@ def follow_up(comparison: Optional[Mapping[str, Any]]) -> str:
     Args:
         comparison: ``prior``, which study it is compared with; ``category`` and ``reason``, the RECIST 1.1
             category suggested for the nodes and why; ``nodes``, a list of mappings with ``status`` (one of
-            `STATUSES`), ``id``, ``short_axis_mm`` and ``volume_mm3``, and the same with ``prior_`` before it;
-            None where there is no such node. All but ``nodes`` may be absent.
+            `STATUSES`), ``reason``, why it is uncertain (up to a colon it stands in the table), ``id``,
+            ``short_axis_mm`` and ``volume_mm3``, and the same three with ``prior_`` before it; None where
+            there is no such node. All but ``nodes`` may be absent.
     """
     if comparison is None:
         return ""
@@ -56,7 +57,8 @@ def changes(comparison: Mapping[str, Any]) -> str:
 
 
 def _row(node: Mapping[str, Any]) -> list[str]:
-    cells = [text(node["status"])]
+    why = node.get("reason", "").split(":")[0]
+    cells = [text(node["status"]) + (f"<small>{text(why)}</small>" if why else "")]
     identifier = node.get("id")
     cells.append(f'<a href="#{text(identifier)}">{text(identifier)}</a>' if identifier else DASH)
     cells.append(text(node.get("prior_id") or DASH))

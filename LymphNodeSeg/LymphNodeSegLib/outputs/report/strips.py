@@ -105,7 +105,7 @@ def place(
     half = FIELD_OF_VIEW_MM / 2
     box = Box(float(x) - half, float(y) - half, 2 * half, 2 * half)
     lines = _outlines(plane, index, box, nodes, None, classes_shown)
-    return _picture(plane, index, box, shown_on, lines, "No node at the same place")
+    return _picture(plane, index, box, shown_on, lines, "Nothing outlined at the same place")
 
 
 def _picture(plane: View, index: int, box: Box, pane: Pane, lines: str, what: str) -> str:
