@@ -31,7 +31,7 @@ class EarlierResult:
     Attributes:
         t2: T2-weighted image.
         segmentation: Its nodes.
-        dwi: The registered DWI, if the folder holds it.
+        dwi: The registered DWI, on the T2's grid, if the folder holds it.
     """
 
     t2: Image
@@ -123,6 +123,8 @@ def read_result(folder: Path, segmentation: Optional[Path] = None) -> EarlierRes
             raise InputError(f"{folder / SCENE} is damaged or holds no T2: run segment again.") from None
         t2 = read_image(Path(scratch) / T2_IN_SCENE, "T2")
     dwi = read_image(folder / DWI, "DWI") if (folder / DWI).is_file() else None
+    if dwi is not None and not dwi.geometry.is_close(t2.geometry, 0.01):
+        dwi = None  # left by another run
     return EarlierResult(t2, read_segmentation(segmentation or folder / SEGMENTATION, t2), dwi)
 
 

@@ -55,8 +55,6 @@ def print_studies(studies: Sequence[FoundStudy]) -> None:
 
 def print_comparison(comparison: Comparison) -> None:
     """Each node then and now, and the category suggested from them."""
-    from .nodes.change import NOT_OUTLINED_BEFORE, NOT_OUTLINED_NOW, UNCERTAIN
-
     table = Table(box=None, pad_edge=False)
     for name in ("change", "prior", "current"):
         table.add_column(name)
@@ -72,16 +70,10 @@ def print_comparison(comparison: Comparison) -> None:
             number(now.short_axis_mm, 1),
             number(change.volume_change_percent, 0),
         )
-    for node in comparison.new:
-        table.add_row("new", "", node.id, "", number(node.short_axis_mm, 1), "")
-    for node in comparison.not_outlined_before:
-        table.add_row(
-            f"{UNCERTAIN}: {NOT_OUTLINED_BEFORE}", "", node.id, "", number(node.short_axis_mm, 1), ""
-        )
-    for node in comparison.vanished:
-        table.add_row("vanished", node.id, "", number(node.short_axis_mm, 1), "", "")
-    for node in comparison.not_outlined_now:
-        table.add_row(f"{UNCERTAIN}: {NOT_OUTLINED_NOW}", node.id, "", number(node.short_axis_mm, 1), "", "")
+    for status, reason, node in comparison.only_now:
+        table.add_row(f"{status}: {reason}", "", node.id, "", number(node.short_axis_mm, 1), "")
+    for status, reason, node in comparison.only_then:
+        table.add_row(f"{status}: {reason}", node.id, "", number(node.short_axis_mm, 1), "", "")
     Console().print(table)
     print(f"RECIST 1.1 for nodes, suggested: {comparison.recist}. {comparison.recist_reason}")
     print("\n".join(comparison.notes))

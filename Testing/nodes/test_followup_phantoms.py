@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from LymphNodeSegLib import cli
 from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.images.writing import write_image
 from LymphNodeSegLib.nodes.measure import measure_nodes
 from LymphNodeSegLib.phantom import Phantom, make_phantom, pelvis
 from LymphNodeSegLib.phantom.mixtures import Scan
 from LymphNodeSegLib.phantom.truth import Draft
+from LymphNodeSegLib.result_folder import DWI
 from LymphNodeSegLib.scene import write_scene_files
 from typer.testing import CliRunner
 
@@ -145,17 +148,32 @@ def patient(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def result(phantom: Phantom, folder: Path, header: Callable[[Image], Image]) -> dict[str, np.ndarray]:
     """A result folder whose segmentation a reader has corrected to the truth; the place of each node."""
     folder.mkdir()
-    t2 = header(phantom.t2)
+    t2, dwi = header(phantom.t2), header(registered_dwi(phantom))
     labels = t2.with_array(phantom.labels)
     nodes = measure_nodes(labels)
-    write_scene_files(folder, t2, t2, None, labels, nodes)
+    write_scene_files(folder, t2, dwi, None, labels, nodes)
+    write_image(dwi, folder / DWI)
     places = {node.label: np.array(node.center_lps_mm) for node in phantom.nodes}
     return {node.id: places[node.label] for node in nodes}
 
 
-@pytest.fixture(scope="module")
-def comparison(patient: Patient) -> dict[str, Any]:
+def registered_dwi(phantom: Phantom) -> Image:
+    """The DWI on the T2 grid by the true displacement."""
+    grid = phantom.t2.to_sitk()
+    field = sitk.GetImageFromArray(phantom.displacement_lps_mm.astype(float), isVector=True)
+    field.CopyInformation(grid)
+    moved = sitk.Resample(
+        phantom.dwi_series[-1].to_sitk(), grid, sitk.DisplacementFieldTransform(field), sitk.sitkLinear, 0.0
+    )
+    return phantom.t2.with_array(sitk.GetArrayFromImage(moved))
+
+
+@pytest.fixture(scope="module", params=["with DWI", pytest.param("T2 alone", marks=pytest.mark.slow)])
+def comparison(request: pytest.FixtureRequest, patient: Patient) -> dict[str, Any]:
     out = patient.prior.parent / "out"
+    if request.param == "T2 alone":
+        for folder in (patient.prior, patient.current):
+            (folder / DWI).unlink(missing_ok=True)
     run = CliRunner().invoke(
         cli.app,
         ["compare", str(patient.prior), str(patient.current), "--out", str(out), "--progress", "none"],
@@ -182,6 +200,7 @@ def test_names_exactly_what_changed(patient: Patient, comparison: dict[str, Any]
     assert verdicts["shrunk"] == 0
     grown = {pair["prior"]["id"] for pair in comparison["matched"] if pair["verdict"] == "grown"}
     assert grown == named(patient.prior_nodes, patient.became["grown"])
+    assert comparison["not_outlined_before"] == comparison["not_outlined_now"] == []
     vanished, new = ({node["id"] for node in comparison[key]} for key in ("vanished", "new"))
     assert vanished == named(patient.prior_nodes, patient.became["vanished"])
     assert new == named(patient.current_nodes, patient.became["new"])

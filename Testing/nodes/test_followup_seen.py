@@ -140,7 +140,8 @@ def test_a_missed_pathological_node_is_no_progress() -> None:
     assert found.recist == "not evaluable"
     (node,) = found.not_outlined_before
     assert found.recist_reason == (
-        f"Also seen on the prior images, not outlined there: {node.id} of the current study."
+        f"Also seen on the prior images, not outlined there: {node.id} of the current study; outline there "
+        "and compare again."
     )
 
 
@@ -178,7 +179,7 @@ def test_files_say_what_is_uncertain() -> None:
     assert before["verdict"] == after["verdict"] == "uncertain"
     assert before["reason"].startswith("not outlined before: also seen on the prior images")
     assert after["reason"].startswith("not outlined now: also seen on the current images")
-    assert [node["prior_images"] for node in plain["new"]] == ["show no such thing"]
+    assert [node["reason"] for node in plain["new"]] == ["the prior images show no such thing"]
     rows = [row for row in rows_of(found)["nodes"] if row["reason"].startswith("not outlined")]
     assert [(row["status"], row["id"], row["prior_id"]) for row in rows] == [
         ("uncertain", before["id"], None),
@@ -201,3 +202,18 @@ def test_a_node_of_the_prior_study_that_was_missed_leaves_the_response_open() ->
     assert recist_category([pair], Unpaired(), small)[0] == "complete response"
     grown = (pathological(20, "LN001"), pathological(40, "LN001"))
     assert recist_category([grown], Unpaired(), Unpaired(seen=(missed,)))[0] == "progressive disease"
+
+
+def test_one_surely_new_node_is_enough() -> None:
+    nodes = (pathological(12, "LN001"), pathological(11, "LN002"))
+    category, reason = recist_category([], Unpaired(nodes, frozenset({"LN002"})), Unpaired())
+    assert category == "progressive disease"
+    assert reason == "New node of at least 10 mm: LN002; the prior images show no such thing."
+
+
+def test_a_response_that_rests_on_a_node_the_images_do_not_tell_of_says_so() -> None:
+    gone = (pathological(18, "LN003"),)
+    assert "unless" not in recist_category([], Unpaired(), Unpaired(gone, frozenset({"LN003"})))[1]
+    category, reason = recist_category([], Unpaired(), Unpaired(gone))
+    assert category == "complete response"
+    assert reason.endswith("LN003 counts as vanished, unless it was missed in the current study.")

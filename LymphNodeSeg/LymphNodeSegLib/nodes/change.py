@@ -23,6 +23,8 @@ CUT = "cut by the field of view"
 DIVIDED = "divided into nodes otherwise in the other study"
 NOT_OUTLINED_BEFORE = "not outlined before: also seen on the prior images; outline it there and compare again"
 NOT_OUTLINED_NOW = "not outlined now: also seen on the current images; outline it there and compare again"
+NOT_THERE = "the {} images show no such thing"  # of the other study
+MAYBE_MISSED = "the {} images do not tell: it may have been missed there"
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import InputError
 from ..images.image import Image
 from ..progress import Progress, Silent
-from .change import NOT_OUTLINED_BEFORE, NOT_OUTLINED_NOW, UNCERTAIN, NodeChange, change_of
+from .change import (
+    MAYBE_MISSED,
+    NOT_OUTLINED_BEFORE,
+    NOT_OUTLINED_NOW,
+    NOT_THERE,
+    UNCERTAIN,
+    NodeChange,
+    change_of,
+)
 from .matching import matched
 from .measure import measure_nodes
 from .node import Node
@@ -60,6 +68,25 @@ class Comparison:
     surely_new: frozenset[str] = frozenset()
     surely_vanished: frozenset[str] = frozenset()
 
+    @property
+    def only_now(self) -> tuple[tuple[str, str, Node], ...]:
+        """Status, its reason, and node of each that only the current study outlines."""
+        new = tuple(("new", _told(node, self.surely_new, "prior"), node) for node in self.new)
+        return new + tuple((UNCERTAIN, NOT_OUTLINED_BEFORE, node) for node in self.not_outlined_before)
+
+    @property
+    def only_then(self) -> tuple[tuple[str, str, Node], ...]:
+        """The same of the prior study."""
+        gone = tuple(
+            ("vanished", _told(node, self.surely_vanished, "current"), node) for node in self.vanished
+        )
+        return gone + tuple((UNCERTAIN, NOT_OUTLINED_NOW, node) for node in self.not_outlined_now)
+
+
+def _told(node: Node, surely: frozenset[str], other: str) -> str:
+    """What the images of the other study say of a node that is outlined in one."""
+    return (NOT_THERE if node.id in surely else MAYBE_MISSED).format(other)
+
 
 def compare_studies(
     prior_t2: Image,
@@ -87,8 +114,9 @@ def compare_studies(
         progress: Told during alignment.
         prior_ids: Names of the labels then; LN001 and so on where absent.
         current_ids: Names of the labels now.
-        prior_dwi: Registered DWI then; with both, the images tell more of nodes that one study outlines.
-        current_dwi: Registered DWI now.
+        prior_dwi: Registered DWI then, on the grid of the T2; with both, the images tell more of nodes that
+            one study outlines.
+        current_dwi: The same of now.
 
     Raises:
         InputError: a label map does not lie on its T2, or the studies do not overlap.
@@ -153,6 +181,13 @@ def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
             "centroid_ras_mm": list(node.centroid_ras_mm),
         }
 
+    def unpaired(verdict: str, nodes: Sequence[tuple[str, str, Node]]) -> list[dict[str, Any]]:
+        return [
+            {**plain(node), "verdict": verdict, "reason": reason}
+            for status, reason, node in nodes
+            if status == verdict
+        ]
+
     return {
         "matched": [
             {
@@ -166,21 +201,10 @@ def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
             }
             for change in comparison.matched
         ],
-        "new": [
-            {**plain(node), "prior_images": _told(node, comparison.surely_new)} for node in comparison.new
-        ],
-        "vanished": [
-            {**plain(node), "current_images": _told(node, comparison.surely_vanished)}
-            for node in comparison.vanished
-        ],
-        "not_outlined_before": [
-            {**plain(node), "verdict": UNCERTAIN, "reason": NOT_OUTLINED_BEFORE}
-            for node in comparison.not_outlined_before
-        ],
-        "not_outlined_now": [
-            {**plain(node), "verdict": UNCERTAIN, "reason": NOT_OUTLINED_NOW}
-            for node in comparison.not_outlined_now
-        ],
+        "new": unpaired("new", comparison.only_now),
+        "vanished": unpaired("vanished", comparison.only_then),
+        "not_outlined_before": unpaired(UNCERTAIN, comparison.only_now),
+        "not_outlined_now": unpaired(UNCERTAIN, comparison.only_then),
         "recist": {"category": comparison.recist, "reason": comparison.recist_reason, "suggestion": True},
         "alignment": {
             "correlation_before": comparison.alignment.correlation_before,
@@ -188,8 +212,3 @@ def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
         },
         "notes": list(comparison.notes),
     }
-
-
-def _told(node: Node, surely: frozenset[str]) -> str:
-    """What the images of the other study say of a node that is outlined in one."""
-    return "show no such thing" if node.id in surely else "do not tell"

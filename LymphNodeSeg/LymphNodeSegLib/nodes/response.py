@@ -42,18 +42,21 @@ def recist_category(
     ]
     if passed and category != PROGRESSIVE:
         reason += f" Has grown from below {PATHOLOGICAL_MM:g} mm to above: {', '.join(passed)}."
+    unsure = [node for node in _pathological(prior.alone) if node.id not in prior.surely]
+    if unsure and category not in (PROGRESSIVE, NOT_EVALUABLE):
+        reason += f" {_names(unsure)} counts as vanished, unless it was missed in the current study."
     return category, reason
 
 
 def _category(matched: Sequence[tuple[Node, Node]], current: Unpaired, prior: Unpaired) -> tuple[str, str]:
     """See `recist_category`."""
     appeared = _pathological(current.alone)
+    sure = [node for node in appeared if node.id in current.surely]
     if appeared:
-        sure = all(node.id in current.surely for node in appeared)
         but = (
             "; the prior images show no such thing." if sure else ", unless it was missed in the prior study."
         )
-        return PROGRESSIVE, f"New node of at least {PATHOLOGICAL_MM:g} mm: {_names(appeared)}{but}"
+        return PROGRESSIVE, f"New node of at least {PATHOLOGICAL_MM:g} mm: {_names(sure or appeared)}{but}"
     pairs = [(a.short_axis_mm or 0.0, b.short_axis_mm or 0.0) for a, b in matched]
     # What was not outlined now counts as nothing: the least that its target can add to the sum.
     pairs += [(node.short_axis_mm or 0.0, 0.0) for node in (*prior.alone, *prior.seen)]
@@ -64,7 +67,8 @@ def _category(matched: Sequence[tuple[Node, Node]], current: Unpaired, prior: Un
         return PROGRESSIVE, f"Sum of target short axes from {before:.1f} to {after:.1f} mm."
     if only_now or only_then:
         return NOT_EVALUABLE, " ".join(
-            f"Also seen on the {other} images, not outlined there: {_names(nodes)} of the {own} study."
+            f"Also seen on the {other} images, not outlined there: {_names(nodes)} of the {own} study; "
+            "outline there and compare again."
             for nodes, own, other in ((only_now, "current", "prior"), (only_then, "prior", "current"))
             if nodes
         )

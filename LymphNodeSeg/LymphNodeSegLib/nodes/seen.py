@@ -51,8 +51,8 @@ class Look:
     """One kind of image of both studies.
 
     Attributes:
-        own: Of the study that outlines the node.
-        other: Of the other one.
+        own: Of the study that outlines the node, on the grid of its mask.
+        other: Of the other one, on any grid.
     """
 
     own: Image
@@ -105,13 +105,17 @@ def smoothed(image: Image) -> Image:
 
 
 class _Place:
-    """Where a node lies in its study, and in the other one at every shift that is tried.
+    """Where a node lies in its study, and in the other one at every shift and size that is tried.
 
     Attributes:
-        block_lps_mm: Points of the block of voxels around the node, [k, j, i, 3].
-        points: Which of them are compared: index [k, j, i] of each, (3, n).
+        block: The voxels of the node's grid around it.
+        node: Which voxels are not surely none.
+        points: Which voxels are compared: index [k, j, i] of each, (3, n).
         inside: Whether each is inside the node, (n,).
-        around: Points from which intensities are translated: index [k, j, i] of each, (3, n).
+        around: Voxels by which intensities are translated: index [k, j, i] of each, (3, m).
+        there_lps_mm, around_there_lps_mm: Where both lie in the other study, (n, 3) and (m, 3).
+        tried_lps_mm: Where the points lie at each shift and size, [try, n, 3].
+        free: At which tries the node does not lie on another one that is outlined there.
     """
 
     def __init__(self, node: Node, outlined: Image, transform: Any) -> None:
@@ -119,42 +123,40 @@ class _Place:
 
         grid = node.mask.geometry
         own, start_ijk = _block(node, AROUND_MM)
+        self.block = tuple(slice(a, a + n) for a, n in zip(start_ijk[::-1], own.shape))
         self.spacing_mm = grid.spacing_mm[::-1]
-        self.distance_mm = ndimage.distance_transform_edt(~own, sampling=self.spacing_mm)
-        shell = (self.distance_mm > 0) & (self.distance_mm <= SHELL_MM)
-        inner, outer = _some(np.argwhere(own)), _some(np.argwhere(shell))
-        self.points = np.concatenate([inner, outer]).T
+        distance_mm = ndimage.distance_transform_edt(~own, sampling=self.spacing_mm)
+        self.node = distance_mm <= RIM_MM
+        inner = _some(np.argwhere(own))
+        outer = _some(np.argwhere(~own & (distance_mm <= SHELL_MM)))
         self.inside = np.arange(len(inner) + len(outer)) < len(inner)
-        far = (self.distance_mm > RIM_MM) & (self.distance_mm <= AROUND_MM)
-        self.around = _some(np.argwhere(far), 5 * MOST_POINTS).T
-        k, j, i = np.indices(own.shape)
-        self.block_lps_mm = grid.lps_from_ijk(np.stack([i, j, k], axis=-1) + start_ijk)
-        here_lps_mm = self.block_lps_mm[tuple(self.points)]
-        middle = here_lps_mm[self.inside].mean(axis=0)
+        self.points = np.concatenate([inner, outer]).T
+        self.around = _some(np.argwhere(~self.node & (distance_mm <= AROUND_MM)), 5 * MOST_POINTS).T
+
+        here_lps_mm = grid.lps_from_ijk(self.points[::-1].T + start_ijk)
         self.there_lps_mm = moved(here_lps_mm, transform)
-        self.around_there_lps_mm = moved(self.block_lps_mm[tuple(self.around)], transform)
-        sized = [moved(middle + size * (here_lps_mm - middle), transform) for size in SIZES]
+        self.around_there_lps_mm = moved(grid.lps_from_ijk(self.around[::-1].T + start_ijk), transform)
+        middle_lps_mm = self.there_lps_mm[self.inside].mean(axis=0)
+        sized = [middle_lps_mm + size * (self.there_lps_mm - middle_lps_mm) for size in SIZES]
         shifts = _shifts() @ outlined.geometry.direction.T
-        self.shifted_lps_mm = np.concatenate([one + shifts[:, None] for one in sized])
+        self.tried_lps_mm = np.concatenate([one + shifts[:, None] for one in sized])
         self.free = self._free(outlined)
 
     def _free(self, outlined: Image) -> np.ndarray:
-        """At which shifts a node does not lie on another one that is outlined there."""
-        index = np.round(outlined.geometry.ijk_from_lps(self.shifted_lps_mm[:, self.inside])).astype(int)
+        index = np.round(outlined.geometry.ijk_from_lps(self.tried_lps_mm[:, self.inside])).astype(int)
         index = np.clip(index, 0, np.array(outlined.geometry.size_ijk) - 1)
         return (outlined.array[tuple(np.moveaxis(index, -1, 0)[::-1])] > 0).mean(axis=1) <= TAKEN
 
     def figures(self, look: Look) -> Optional[_Figures]:
-        """The figures of one kind of image; None where it does not show the place or any contrast."""
-        if not self.free.any():
-            return None
-        own = _at(look.own, self.block_lps_mm)
-        there = _at(look.other, self.shifted_lps_mm[self.free])
+        """The figures of one kind of image; None where it does not show the place."""
+        own = np.asarray(look.own.array[self.block], dtype=float)
         here, around = own[tuple(self.points)], own[tuple(self.around)]
         around_there = _at(look.other, self.around_there_lps_mm)
-        known = (around != 0) & (around_there != 0)
-        shown = min((here != 0).mean(), (there != 0).mean(), self._in_view(look.other.geometry))
-        if shown < LEAST_IN_VIEW or known.sum() < LEAST_POINTS:
+        known = (around != 0) & (around_there != 0)  # outside its field of view an image is zero
+        if known.sum() < LEAST_POINTS or self.inside.all() or not self.free.any():
+            return None
+        there = _at(look.other, self.tried_lps_mm[self.free])
+        if min((here != 0).mean(), (there != 0).mean(), self._in_view(look.other.geometry)) < LEAST_IN_VIEW:
             return None
         slope = _slope(around[known], around_there[known])
         without = np.where(self.inside, self._filled(own)[tuple(self.points)], here)
@@ -169,26 +171,25 @@ class _Place:
         """The block with the node filled in from around it."""
         from scipy import ndimage
 
-        node = self.distance_mm <= RIM_MM
         nearest = ndimage.distance_transform_edt(
-            node, sampling=self.spacing_mm, return_distances=False, return_indices=True
+            self.node, sampling=self.spacing_mm, return_distances=False, return_indices=True
         )
         filled = known = values[tuple(nearest)]
         widths = [2.0 / mm if mm < 2.5 else 0.5 for mm in self.spacing_mm]
         for _ in range(6):
-            filled = np.where(node, ndimage.gaussian_filter(filled, widths), known)
+            filled = np.where(self.node, ndimage.gaussian_filter(filled, widths), known)
         return filled
 
 
 def _figures(
     here: np.ndarray, without: np.ndarray, there: np.ndarray, slope: float, inside: np.ndarray
 ) -> _Figures:
-    """The best figures over all shifts.
+    """The best figures over all shifts and sizes.
 
     Args:
         here: The patch in the node's study, (n,).
         without: The same with the node filled in.
-        there: The patches in the other study, [shift, n].
+        there: The patches in the other study, [try, n].
         slope: By how much intensities there exceed those here.
         inside: Which points lie in the node, (n,).
     """

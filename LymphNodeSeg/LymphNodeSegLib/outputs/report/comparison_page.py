@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from ...images.image import Geometry, Image
-from ...nodes.change import NOT_OUTLINED_BEFORE, NOT_OUTLINED_NOW, UNCERTAIN
 from ...nodes.followup import Comparison
 from ...nodes.node import Node
 from . import follow_up, strips, view
 from .drawing import RAS_TO_LPS
-from .markup import DASH, items, joined, number, section, text
+from .markup import DASH, items, number, section, text
 from .page import write_page
 
 if TYPE_CHECKING:
@@ -48,7 +47,8 @@ def write_comparison_page(
     values = rows_of(comparison)
     drawn = [
         _article(
-            joined([change.verdict, change.reason], ": "),
+            change.verdict,
+            change.reason,
             change.prior,
             change.current,
             then.on(change.prior) + now.on(change.current),
@@ -56,12 +56,12 @@ def write_comparison_page(
         for change in comparison.matched
     ]
     drawn += [
-        _article(joined([status, reason], ": "), None, one, then.without(one, to_prior) + now.on(one))
-        for status, reason, one in _only_now(comparison)
+        _article(status, reason, None, one, then.without(one, to_prior) + now.on(one))
+        for status, reason, one in comparison.only_now
     ]
     drawn += [
-        _article(joined([status, reason], ": "), one, None, then.on(one) + now.without(one, to_current))
-        for status, reason, one in _only_then(comparison)
+        _article(status, reason, one, None, then.on(one) + now.without(one, to_current))
+        for status, reason, one in comparison.only_then
     ]
     # Pictures in the order of the table.
     ranked = sorted(zip(values["nodes"], drawn), key=lambda pair: follow_up.order(pair[0]))
@@ -81,26 +81,14 @@ def rows_of(comparison: Comparison) -> dict[str, Any]:
     rows = [
         _row(change.verdict, change.prior, change.current, change.reason) for change in comparison.matched
     ]
-    rows += [_row(status, None, node, reason) for status, reason, node in _only_now(comparison)]
-    rows += [_row(status, node, None, reason) for status, reason, node in _only_then(comparison)]
+    rows += [_row(status, None, node, reason) for status, reason, node in comparison.only_now]
+    rows += [_row(status, node, None, reason) for status, reason, node in comparison.only_then]
     return {
         "prior": "the prior study",
         "category": comparison.recist,
         "reason": comparison.recist_reason,
         "nodes": rows,
     }
-
-
-def _only_now(comparison: Comparison) -> list[tuple[str, str, Node]]:
-    """Status, reason and node of what only the current study outlines."""
-    uncertain = [(UNCERTAIN, NOT_OUTLINED_BEFORE, node) for node in comparison.not_outlined_before]
-    return [*(("new", "", node) for node in comparison.new), *uncertain]
-
-
-def _only_then(comparison: Comparison) -> list[tuple[str, str, Node]]:
-    """The same of the prior study."""
-    uncertain = [(UNCERTAIN, NOT_OUTLINED_NOW, node) for node in comparison.not_outlined_now]
-    return [*(("vanished", "", node) for node in comparison.vanished), *uncertain]
 
 
 def _row(status: str, prior: Optional[Node], current: Optional[Node], reason: str = "") -> dict[str, Any]:
@@ -137,7 +125,7 @@ class _Study:
 
 
 def _all(comparison: Comparison, when: str) -> tuple[Node, ...]:
-    alone = _only_now(comparison) if when == "current" else _only_then(comparison)
+    alone = comparison.only_now if when == "current" else comparison.only_then
     return (*(getattr(change, when) for change in comparison.matched), *(node for _, _, node in alone))
 
 
@@ -147,13 +135,14 @@ def _pane(t2: Image, name: str) -> strips.Pane:
     )
 
 
-def _article(verdict: str, prior: Optional[Node], current: Optional[Node], drawn: str) -> str:
+def _article(verdict: str, reason: str, prior: Optional[Node], current: Optional[Node], drawn: str) -> str:
     names = " → ".join(text(node.id) if node is not None else DASH for node in (prior, current))
     sizes = " →<br>".join(_size(node) for node in (prior, current) if node is not None)
+    why = f"<li>{text(reason)}</li>" if reason else ""
     identifier = f' id="{text(current.id)}"' if current is not None else ""
     return (
         f'<article class="strip"{identifier}><header><h3>{names}</h3>'
-        f'<ul class="facts"><li><strong>{text(verdict)}</strong></li><li>{sizes}</li></ul></header>'
+        f'<ul class="facts"><li><strong>{text(verdict)}</strong></li>{why}<li>{sizes}</li></ul></header>'
         f'<div class="panes two">{drawn}</div></article>'
     )
 
