@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from LymphNodeSegLib import cli
+from LymphNodeSegLib.comparison import read_result
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.images.writing import write_image
 from LymphNodeSegLib.nodes.measure import measure_nodes
@@ -174,6 +175,7 @@ def comparison(request: pytest.FixtureRequest, patient: Patient) -> dict[str, An
     if request.param == "T2 alone":
         for folder in (patient.prior, patient.current):
             (folder / DWI).unlink(missing_ok=True)
+    assert (read_result(patient.prior).dwi is None) == (request.param == "T2 alone")
     run = CliRunner().invoke(
         cli.app,
         ["compare", str(patient.prior), str(patient.current), "--out", str(out), "--progress", "none"],

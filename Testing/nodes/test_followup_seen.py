@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -16,7 +17,7 @@ from LymphNodeSegLib.nodes.followup import Comparison, compare_studies, comparis
 from LymphNodeSegLib.nodes.response import recist_category
 from LymphNodeSegLib.nodes.rigid import Alignment
 from LymphNodeSegLib.nodes.unpaired import Unpaired
-from LymphNodeSegLib.outputs.report.comparison_page import rows_of
+from LymphNodeSegLib.outputs.report.comparison_page import rows_of, write_comparison_page
 
 # Center LPS mm, diameter mm then and now; 0 where there is no node.
 NODES = {
@@ -171,7 +172,7 @@ def test_studies_that_align_poorly_are_not_looked_at() -> None:
     assert (len(found.new), found.surely_new, found.not_outlined_before) == (2, frozenset(), ())
 
 
-def test_files_say_what_is_uncertain() -> None:
+def test_files_say_what_is_uncertain(tmp_path: Path) -> None:
     then, now = without(study(THEN), "stays"), without(study(NOW), "beside a vessel")
     found = compared(then, now)
     plain = json.loads(json.dumps(comparison_as_dict(found)))
@@ -185,6 +186,13 @@ def test_files_say_what_is_uncertain() -> None:
         ("uncertain", before["id"], None),
         ("uncertain", None, after["id"]),
     ]
+    page = tmp_path / "comparison.html"
+    write_comparison_page(page, found, then.t2, now.t2, "2026-11-27T01:00:00+00:00")
+    html = page.read_text(encoding="utf-8")
+    assert "<h1>1 new, 1 vanished, 1 grown, 2 uncertain</h1>" in html
+    assert html.count("Nothing outlined at the same place on Prior T2") == 2
+    for node in (before, after):
+        assert html.count(f"<li>{node['reason']}</li>") == 1
 
 
 def pathological(mm: float, name: str) -> object:
