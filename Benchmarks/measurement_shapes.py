@@ -189,20 +189,20 @@ def _ellipse_axes(solid: Solid, heights: np.ndarray) -> list[tuple[float, float]
 
 def _traced_axes(solid: Solid, heights: np.ndarray, tie_mm: float) -> list[tuple[float, float]]:
     """From outlines traced on 1/160 of the solid."""
-    rough = [_longest_outline(solid, height, 41) for height in heights]
-    extents = [0.0 if outline is None else _diameter(outline)[0] for outline in rough]
+    rough = [longest_outline(solid, height, 41) for height in heights]
+    extents = [0.0 if outline is None else diameter(outline)[0] for outline in rough]
     slack = 4 * 2 * solid.reach / 40
     cuts = [
-        _longest_outline(solid, height, 161)
+        longest_outline(solid, height, 161)
         for height, extent in zip(heights, extents)
         if extent >= max(extents) - slack
     ]
-    longest = max(_diameter(cut)[0] for cut in cuts if cut is not None)
-    tied = [cut for cut in cuts if cut is not None and _diameter(cut)[0] >= longest - tie_mm]
+    longest = max(diameter(cut)[0] for cut in cuts if cut is not None)
+    tied = [cut for cut in cuts if cut is not None and diameter(cut)[0] >= longest - tie_mm]
     return sorted((axes_of(cut) for cut in tied), reverse=True)
 
 
-def _longest_outline(solid: Solid, height: float, samples: int) -> np.ndarray | None:
+def longest_outline(solid: Solid, height: float, samples: int) -> np.ndarray | None:
     """The outline (n, 2) of the piece of the cut at a height that has the longest diameter."""
     from skimage.measure import find_contours
 
@@ -211,17 +211,17 @@ def _longest_outline(solid: Solid, height: float, samples: int) -> np.ndarray | 
     contours = [c for c in find_contours(np.pad(field, 1, constant_values=-1), 0.0) if len(c) > 4]
     if not contours:
         return None
-    longest = max(contours, key=lambda contour: _diameter(contour)[0])
+    longest = max(contours, key=lambda contour: diameter(contour)[0])
     return (longest[:-1, ::-1] - 1) * (side[1] - side[0]) + side[0]
 
 
 def axes_of(outline: np.ndarray) -> tuple[float, float]:
     """Long and short axis of a dense outline (n, 2)."""
-    long_mm, ends = _diameter(outline)
+    long_mm, ends = diameter(outline)
     return long_mm, _longest_run(outline, (ends[1] - ends[0]) / long_mm)
 
 
-def _diameter(outline: np.ndarray) -> tuple[float, np.ndarray]:
+def diameter(outline: np.ndarray) -> tuple[float, np.ndarray]:
     """The largest distance between two points, and these."""
     from scipy.spatial import ConvexHull
 

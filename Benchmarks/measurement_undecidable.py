@@ -1,53 +1,93 @@
 """Ideal nodes whose short axis no method can tell from the mask, proved by another one of the same mask.
 
-Where a bean has two slices of nearly the same length, another bean of the family, with the very same voxels,
-may have them the other way round, and its short axis on the other slice. It is looked for by a random walk
-from the true bean on, among those that leave every voxel center on its side.
+Where a bean or a pear has two slices of nearly the same length, another one of its family, with the very same
+voxels, may have them the other way round, and its short axis on the other slice. It is looked for by a random
+walk from the true one on, among those that leave every voxel center on its side, towards a longer cut in the
+other slice.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from .measurement_shapes import (
     BENDS,
     DIAMETERS_MM,
+    TAPERS,
     THINNEST,
     IdealNode,
     Solid,
+    axes_of,
+    diameter,
     grid,
+    longest_outline,
     true_axes,
 )
 
-_STEPS = 30000
-_LOOKS = 60
+_TRIES = 3
+_ROUNDS = 400
+_STEPS = 60  # of the walk, before it is asked whether that was in the right direction
+_SAMPLES = 61  # of a traced cut, across the solid, on the way
 
 
-def other_truth(node: IdealNode, short_mm: float, seed: int = 0) -> tuple[Solid, np.ndarray] | None:
-    """Another bean of the node's mask whose true short axis is `short_mm` within a pixel, and its center.
+def other_truth(node: IdealNode, short_mm: float) -> tuple[Solid, np.ndarray] | None:
+    """Another solid of the node's family and mask whose true short axis is `short_mm` within a pixel.
 
-    None where the walk meets none: that proves nothing.
+    Returns:
+        That solid and its center; None where the walk meets none, which proves nothing.
     """
-    if node.kind != "bean":
-        return None
-    rng = np.random.default_rng(seed)
     every = grid(node.centers_mm)
     mask = node.solid.inside(every)
-    near = _beside_the_surface(mask)
-    points, inside = every[near], mask[near]
-    solid, center, size = node.solid, np.zeros(3), 0.02
-    for step in range(_STEPS):
-        moved, place = _moved(solid, center, rng.normal(size=10) * size * np.exp(rng.normal()))
-        allowed = _in_family(moved) and np.array_equal(moved.inside(points - place), inside)
-        if allowed:
-            solid, center = moved, place
-        if step < _STEPS // 4:  # toward a third of the steps allowed
-            size *= 1.1 if allowed else 0.96
-        elif step % (_STEPS // _LOOKS) == 0:
+    heights = node.centers_mm[0][mask.any(axis=(1, 2))]
+    wanted = _height_of(node, heights, short_mm)
+    if wanted is None:
+        return None
+    for seed in range(_TRIES):
+        for solid, center in _walk(node, every, mask, heights, wanted, seed):
             ((_, short), *_) = true_axes(solid, node.centers_mm[0] - center[2], 0.0)
             if abs(short - short_mm) <= node.pixel_mm and np.array_equal(solid.inside(every - center), mask):
                 return solid, center
     return None
+
+
+def _height_of(node: IdealNode, heights: np.ndarray, short_mm: float) -> int | None:
+    """The number of the longest slice of which a short axis is true within a pixel."""
+    cuts = [longest_outline(node.solid, height, 2 * _SAMPLES) for height in heights]
+    axes = [(0.0, 0.0) if cut is None else axes_of(cut) for cut in cuts]
+    there = [n for n, (_, short) in enumerate(axes) if abs(short - short_mm) <= node.pixel_mm]
+    return max(there, key=lambda n: axes[n][0], default=None)
+
+
+def _walk(
+    node: IdealNode, every: np.ndarray, mask: np.ndarray, heights: np.ndarray, wanted: int, seed: int
+) -> Iterator[tuple[Solid, np.ndarray]]:
+    """Solids of the node's mask, and their centers, whose cut at the wanted height seems to be longest."""
+    rng = np.random.default_rng(seed)
+    near = _beside_the_surface(mask)
+    points, inside = every[near], mask[near]
+    best, farthest, size = (node.solid, np.zeros(3)), -np.inf, 0.02
+    for _ in range(_ROUNDS):
+        solid, center = best
+        for _ in range(_STEPS):
+            moved, place = _moved(solid, center, rng.normal(size=11) * size * np.exp(rng.normal()))
+            allowed = _in_family(moved, node.kind) and np.array_equal(moved.inside(points - place), inside)
+            if allowed:
+                solid, center = moved, place
+            size *= 1.1 if allowed else 0.96  # toward a third of the steps allowed
+        lead_mm = _lead_mm(solid, heights - center[2], wanted)
+        if lead_mm > farthest:
+            best, farthest = (solid, center), lead_mm
+            if lead_mm > 0:
+                yield best
+
+
+def _lead_mm(solid: Solid, heights: np.ndarray, wanted: int) -> float:
+    """By how much the cut at the wanted height is longer than every other."""
+    cuts = [longest_outline(solid, height, _SAMPLES) for height in heights]
+    longs = np.array([0.0 if cut is None else diameter(cut)[0] for cut in cuts])
+    return float(longs[wanted] - np.delete(longs, wanted).max(initial=0.0))
 
 
 def _beside_the_surface(mask: np.ndarray) -> np.ndarray:
@@ -62,21 +102,26 @@ def _beside_the_surface(mask: np.ndarray) -> np.ndarray:
 
 
 def _moved(solid: Solid, center: np.ndarray, step: np.ndarray) -> tuple[Solid, np.ndarray]:
-    """A solid a little larger, more bent, turned and elsewhere."""
+    """A solid a little larger, more bent or tapered, turned and elsewhere."""
     x, y, z = 0.5 * step[4:7]
     turn, _ = np.linalg.qr(solid.rotation @ np.array([[1, -z, y], [z, 1, -x], [-y, x, 1]]))
     turn *= np.sign((turn * solid.rotation).sum(axis=0))
     half = solid.half * np.exp(step[:3])
-    bend = solid.bend * float(np.exp(2 * step[3]))
-    return Solid(half, bend, turn), center + solid.rotation @ (0.5 * step[7:] * solid.half)
+    bend, taper = (
+        value * float(np.exp(2 * by)) for value, by in ((solid.bend, step[3]), (solid.taper, step[10]))
+    )
+    return Solid(half, bend, turn, taper), center + solid.rotation @ (0.5 * step[7:10] * solid.half)
 
 
-def _in_family(bean: Solid) -> bool:
-    """Whether the benchmark might have drawn it."""
-    longest, thickness = 2 * float(bean.half[0]), 2 * bean.half[1:]
+def _in_family(solid: Solid, kind: str) -> bool:
+    """Whether the benchmark might have drawn it as a node of that kind."""
+    longest, thickness = 2 * float(solid.half[0]), 2 * solid.half[1:]
     least = max(THINNEST * longest, DIAMETERS_MM[0])
+    bend = BENDS.get(kind, (0.0, 0.0))
+    taper = TAPERS if kind == "pear" else (0.0, 0.0)
     return (
         DIAMETERS_MM[0] <= longest <= DIAMETERS_MM[1]
         and bool(((thickness >= least) & (thickness <= max(longest, least))).all())
-        and BENDS["bean"][0] <= bean.bend * bean.half[0] <= BENDS["bean"][1]
+        and bend[0] <= solid.bend * solid.half[0] <= bend[1]
+        and taper[0] <= solid.taper <= taper[1]
     )
