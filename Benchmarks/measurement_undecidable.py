@@ -9,6 +9,7 @@ other slice.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from .measurement_shapes import (
 _TRIES = 3
 _ROUNDS = 400
 _STEPS = 60  # of the walk, before it is asked whether that was in the right direction
+_WAVERS_MM = (0.0, 0.01)  # of lead given up on average, less and less, to get around what is in the way
 _SAMPLES = 61  # of a traced cut, across the solid, on the way
 
 
@@ -44,8 +46,8 @@ def other_truth(node: IdealNode, short_mm: float) -> tuple[Solid, np.ndarray] | 
     wanted = _height_of(node, heights, short_mm)
     if wanted is None:
         return None
-    for seed in range(_TRIES):
-        for solid, center in _walk(node, every, mask, heights, wanted, seed):
+    for waver_mm, seed in product(_WAVERS_MM, range(_TRIES)):
+        for solid, center in _walk(node, every, mask, heights, wanted, waver_mm, np.random.default_rng(seed)):
             ((_, short), *_) = true_axes(solid, node.centers_mm[0] - center[2], 0.0)
             if abs(short - short_mm) <= node.pixel_mm and np.array_equal(solid.inside(every - center), mask):
                 return solid, center
@@ -61,26 +63,31 @@ def _height_of(node: IdealNode, heights: np.ndarray, short_mm: float) -> int | N
 
 
 def _walk(
-    node: IdealNode, every: np.ndarray, mask: np.ndarray, heights: np.ndarray, wanted: int, seed: int
+    node: IdealNode,
+    every: np.ndarray,
+    mask: np.ndarray,
+    heights: np.ndarray,
+    wanted: int,
+    waver_mm: float,
+    rng: np.random.Generator,
 ) -> Iterator[tuple[Solid, np.ndarray]]:
     """Solids of the node's mask, and their centers, whose cut at the wanted height seems to be longest."""
-    rng = np.random.default_rng(seed)
     near = _beside_the_surface(mask)
     points, inside = every[near], mask[near]
-    best, farthest, size = (node.solid, np.zeros(3)), -np.inf, 0.02
-    for _ in range(_ROUNDS):
-        solid, center = best
+    here, lead_mm, size = (node.solid, np.zeros(3)), -np.inf, 0.02
+    for number in range(_ROUNDS):
+        solid, center = here
         for _ in range(_STEPS):
             moved, place = _moved(solid, center, rng.normal(size=11) * size * np.exp(rng.normal()))
             allowed = _in_family(moved, node.kind) and np.array_equal(moved.inside(points - place), inside)
             if allowed:
                 solid, center = moved, place
             size *= 1.1 if allowed else 0.96  # toward a third of the steps allowed
-        lead_mm = _lead_mm(solid, heights - center[2], wanted)
-        if lead_mm > farthest:
-            best, farthest = (solid, center), lead_mm
+        next_mm = _lead_mm(solid, heights - center[2], wanted)
+        if next_mm > lead_mm - rng.exponential(waver_mm * (1 - number / _ROUNDS)):
+            here, lead_mm = (solid, center), next_mm
             if lead_mm > 0:
-                yield best
+                yield here
 
 
 def _lead_mm(solid: Solid, heights: np.ndarray, wanted: int) -> float:
