@@ -18,6 +18,7 @@ from LymphNodeSegLib.nodes.reading import (
     size_class,
 )
 from LymphNodeSegLib.nodes.stations import Landmarks, find_landmarks, side_of
+from LymphNodeSegLib.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,19 @@ def test_hints_from_the_inside_of_a_node() -> None:
         assert note.startswith("Hint")
         assert "fatty hilum, or necrosis" in note
     assert hinted(0, (0, 0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("adc_um2_s", "aids", "wanted"), [(2579, True, 1), (1400, True, 0), (2579, False, 0)]
+)
+def test_an_adc_near_that_of_fluid_is_hinted_at(adc_um2_s: float, aids: bool, wanted: int) -> None:
+    labels = np.zeros((4, 20, 20), np.uint16)
+    labels[1:3, 8:13, 8:14] = 1
+    image = Image(labels, Geometry((20, 20, 4), (0, 0, 0), (0.6, 0.6, 3.0)))
+    adc = image.with_array(np.full(labels.shape, adc_um2_s, np.float32))
+    (node,) = measure_nodes(image, adc=adc, settings=Settings(reading_aids=aids))
+    assert len(node.notes) == wanted
+    assert all(note.startswith("Hint") and "2.58 x 10⁻³ mm²/s" in note for note in node.notes)
 
 
 @pytest.mark.parametrize(("flags", "wanted"), [([], True), (["--no-reading-aids"], False)])

@@ -1,4 +1,4 @@
-"""What the T2 inside a node hints at: fatty hilum or necrosis. Hints for the reader, not findings."""
+"""What T2 and ADC inside a node hint at: fatty hilum, necrosis, fluid. Hints for the reader, not findings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,24 @@ _SPREADS = 2.0
 _SMALLEST_MM3 = 8.0
 _LARGEST_SHARE = 0.5
 
+FLUID_ADC_UM2_S = 2000.0
+"""Nodes, benign ones too, mostly lie below 1,500 um2/s, fluid at 2,500 and more (see `phantom.tissues`)."""
+
 BRIGHT_INSIDE = "Hint: a bright area inside on T2: fatty hilum, or necrosis."
+
+
+def adc_hint(mean_adc_um2_s: Optional[float]) -> Optional[str]:
+    """One sentence on a mean ADC that is no solid tissue's, or None.
+
+    Args:
+        mean_adc_um2_s: Of the node; None without an ADC map.
+    """
+    if mean_adc_um2_s is None or mean_adc_um2_s < FLUID_ADC_UM2_S:
+        return None
+    return (
+        f"Hint: a mean ADC of {mean_adc_um2_s / 1000:.2f} x 10⁻³ mm²/s, nearly that of fluid: "
+        "fluid, a cyst or necrosis, rather than a solid node."
+    )
 
 
 def t2_hint(

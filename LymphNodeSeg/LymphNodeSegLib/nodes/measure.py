@@ -14,7 +14,7 @@ from ..settings import Settings
 from .axes import Axes, in_slices, planar_axes
 from .axial import EXACTLY_AXIAL_DEGREES, axial_axes, tilt_degrees
 from .blocks import Block, blocks_of
-from .hints import t2_hint
+from .hints import adc_hint, t2_hint
 from .neighbors import nearest_mm
 from .node import Diameter, Node, NodeMask, Point
 from .packed import Pack, packed
@@ -199,7 +199,10 @@ def _node(
         size_class=size_class(short_mm, settings.suspicious_mm) if settings.reading_aids else "",
         side=side_of(solid.centroid, landmarks) if landmarks else "",
         station=UNKNOWN if landmarks else "",
-        notes=_notes(block, mask, solid.count, images, short_mm, rivals_mm),
+        notes=(
+            *_notes(block, mask, solid.count, images, short_mm, rivals_mm),
+            *_hints(block, geometry, images.t2, short_mm, mean_adc if settings.reading_aids else None),
+        ),
     )
 
 
@@ -262,8 +265,16 @@ def _notes(
         unknown = 1 - np.count_nonzero(images.known[block.box] & block.mask) / count
         if unknown > 0:
             notes.append(f"{unknown:.0%} of it lies outside the field of view of the DWI.")
-    if images.t2 is not None:
-        hint = t2_hint(images.t2.array, block, short_axis_mm, mask.geometry.voxel_volume_mm3)
-        if hint is not None:
-            notes.append(hint)
     return tuple(notes)
+
+
+def _hints(
+    block: Block,
+    geometry: Geometry,
+    t2: Optional[Image],
+    short_axis_mm: Optional[float],
+    mean_adc_um2_s: Optional[float],
+) -> tuple[str, ...]:
+    """What signal and ADC hint at."""
+    of_t2 = None if t2 is None else t2_hint(t2.array, block, short_axis_mm, geometry.voxel_volume_mm3)
+    return tuple(hint for hint in (of_t2, adc_hint(mean_adc_um2_s)) if hint)
