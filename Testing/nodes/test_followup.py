@@ -10,7 +10,9 @@ from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.followup import Comparison, compare_studies, comparison_as_dict
 from LymphNodeSegLib.nodes.response import recist_category
+from LymphNodeSegLib.nodes.rigid import align
 from LymphNodeSegLib.nodes.unpaired import Unpaired
+from LymphNodeSegLib.progress import Silent
 
 # Center LPS mm, diameter mm then and now; 0 where there is no node.
 NODES = {
@@ -100,6 +102,14 @@ def test_alignment_is_the_movement(comparison: Comparison) -> None:
         assert np.linalg.norm(np.array(comparison.alignment.transform.TransformPoint(now)) - corner) < 1.0
 
 
+def test_the_same_studies_align_the_same(
+    two_studies: tuple[Image, Image, Image, Image], comparison: Comparison
+) -> None:
+    prior_t2, _, current_t2, _ = two_studies
+    again = align(prior_t2, current_t2, Silent()).transform
+    assert again.GetParameters() == pytest.approx(comparison.alignment.transform.GetParameters(), abs=1e-9)
+
+
 def test_plain_values_for_the_file(comparison: Comparison) -> None:
     import json
 
@@ -173,8 +183,6 @@ def test_alignment_of_two_real_scans_of_one_patient(shared_data: Path) -> None:
     """Two T2 of one prostate on different grids; moving one by a known amount moves the answer by it."""
     import SimpleITK as sitk
     from LymphNodeSegLib.images.study import load_series, scan_study
-    from LymphNodeSegLib.nodes.rigid import align
-    from LymphNodeSegLib.progress import Silent
 
     prior, current = (load_series(series) for series in scan_study(shared_data / "slicetracker")[:2])
     still = align(prior, current, Silent())
