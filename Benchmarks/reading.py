@@ -12,7 +12,7 @@ from collections import Counter
 
 import numpy as np
 from LymphNodeSegLib.nodes.blocks import blocks_of
-from LymphNodeSegLib.nodes.hints import SMALLEST_SHORT_AXIS_MM, t2_hint
+from LymphNodeSegLib.nodes.hints import SMALLEST_SHORT_AXIS_MM, adc_hint, t2_hint
 from LymphNodeSegLib.nodes.separate import MINIMUM_VOLUME_MM3, find_nodes
 from LymphNodeSegLib.nodes.stations import find_landmarks, side_of
 from LymphNodeSegLib.phantom import Phantom, make_phantom
@@ -68,6 +68,21 @@ def hinted(phantom: Phantom) -> Counter[tuple[str, bool]]:
     return counts
 
 
+def fluid_hinted(phantom: Phantom) -> Counter[bool]:
+    """Whether a node would be said to have an ADC like fluid, the ADC taken where it truly lies."""
+    grid, adc = phantom.t2.geometry, phantom.adc
+    counts: Counter[bool] = Counter()
+    for node in phantom.nodes:
+        kji = np.argwhere(phantom.labels == node.label)
+        lps_mm = grid.lps_from_ijk(kji[:, ::-1]) + phantom.displacement_lps_mm[tuple(kji.T)]
+        index = np.round(adc.geometry.ijk_from_lps(lps_mm)).astype(int)
+        index = index[np.all((index >= 0) & (index < adc.geometry.size_ijk), axis=1)]
+        values_um2_s = adc.array[tuple(index.T[::-1])]
+        if (values_um2_s > 0).any():
+            counts[adc_hint(float(values_um2_s[values_um2_s > 0].mean())) is not None] += 1
+    return counts
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,11 +92,13 @@ def main() -> None:
     parts: Counter[str] = Counter()
     sides: Counter[str] = Counter()
     hints: Counter[tuple[str, bool]] = Counter()
+    fluid: Counter[bool] = Counter()
     for seed in range(options.first_seed, options.first_seed + options.cases):
         phantom = make_phantom(seed, "standard" if seed % 2 else "hard")
         parts += divided(phantom)
         sides += sided(phantom)
         hints += hinted(phantom)
+        fluid += fluid_hinted(phantom)
     print("| figure | nodes |\n|---|---|")
     print(f"| touching nodes taken apart | {parts['touching, apart']} of {parts['touching']} |")
     print(f"| clumps with the right number of parts | {parts['clumps, right count']} of {parts['clumps']} |")
@@ -98,6 +115,7 @@ def main() -> None:
     for kind in ("hilum", "necrotic", "plain"):
         total = hints[kind, True] + hints[kind, False]
         print(f"| hint of a bright area: {kind} | {hints[kind, True]} of {total} |")
+    print(f"| hint of an ADC near that of fluid: true nodes | {fluid[True]} of {fluid.total()} |")
 
 
 if __name__ == "__main__":
