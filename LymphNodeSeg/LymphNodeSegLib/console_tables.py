@@ -63,7 +63,7 @@ def print_comparison(comparison: Comparison) -> None:
     for change in comparison.matched:
         then, now = change.prior, change.current
         table.add_row(
-            f"{change.verdict}: {change.reason}" if change.reason else change.verdict,
+            _in_short(change.verdict, change.reason),
             then.id,
             now.id,
             number(then.short_axis_mm, 1),
@@ -71,12 +71,18 @@ def print_comparison(comparison: Comparison) -> None:
             number(change.volume_change_percent, 0),
         )
     for status, reason, node in comparison.only_now:
-        table.add_row(f"{status}: {reason}", "", node.id, "", number(node.short_axis_mm, 1), "")
+        table.add_row(_in_short(status, reason), "", node.id, "", number(node.short_axis_mm, 1), "")
     for status, reason, node in comparison.only_then:
-        table.add_row(f"{status}: {reason}", node.id, "", number(node.short_axis_mm, 1), "", "")
+        table.add_row(_in_short(status, reason), node.id, "", number(node.short_axis_mm, 1), "", "")
     Console().print(table)
     print(f"RECIST 1.1 for nodes, suggested: {comparison.recist}. {comparison.recist_reason}")
     print("\n".join(comparison.notes))
+
+
+def _in_short(verdict: str, reason: str) -> str:
+    """A verdict and what its reason says first; the page and the files have all of it."""
+    first = reason.split(":")[0]
+    return f"{verdict}: {first}" if first else verdict
 
 
 def print_series(series: Sequence[Series], choice: Optional[Choice]) -> None:
