@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -171,14 +172,16 @@ def registered_dwi(phantom: Phantom) -> Image:
 
 @pytest.fixture(scope="module", params=["with DWI", pytest.param("T2 alone", marks=pytest.mark.slow)])
 def comparison(request: pytest.FixtureRequest, patient: Patient) -> dict[str, Any]:
-    out = patient.prior.parent / "out"
+    prior, current = patient.prior, patient.current
     if request.param == "T2 alone":
-        for folder in (patient.prior, patient.current):
-            (folder / DWI).unlink(missing_ok=True)
-    assert (read_result(patient.prior).dwi is None) == (request.param == "T2 alone")
+        without = prior.parent / "without"
+        for folder in (prior, current):
+            shutil.copytree(folder, without / folder.name, ignore=shutil.ignore_patterns(DWI))
+        prior, current = without / prior.name, without / current.name
+    assert (read_result(prior).dwi is None) == (request.param == "T2 alone")
+    out = prior.parent / "out"
     run = CliRunner().invoke(
-        cli.app,
-        ["compare", str(patient.prior), str(patient.current), "--out", str(out), "--progress", "none"],
+        cli.app, ["compare", str(prior), str(current), "--out", str(out), "--progress", "none"]
     )
     assert run.exit_code == 0, run.output
     assert {path.name for path in out.iterdir()} == {
