@@ -60,6 +60,7 @@ class _Pair:
         self.turn = rotation_from_degrees(*rng.normal(0.0, TURN_DEGREES, 3))
         self.shift = rng.normal(0.0, MOVED_MM, 3)
         self.drafts: list[Draft] = []
+        self.present: list[Draft] = []  # of the study that is being made, those left out among them
         self.fate: tuple[str, ...] = ()
         self.warp: Any = None
         self.after_placing: Any = None
@@ -101,8 +102,8 @@ class _Pair:
                 t2_te_ms=protocol.t2_te_ms * own.uniform(0.85, 1.15),
                 t2_tr_ms=protocol.t2_tr_ms * own.uniform(0.8, 1.25),
             )
-            t2 = self._turned(_other_voxels(scan.t2, pixel, thick, beginning))
-            return replace(scan, t2=t2, dwi=self._turned(scan.dwi), protocol=weighted)
+            t2 = turned(other_voxels(scan.t2, pixel, thick, beginning), self.turn, self.shift)
+            return replace(scan, t2=t2, dwi=turned(scan.dwi, self.turn, self.shift), protocol=weighted)
 
         return drawn
 
@@ -127,28 +128,25 @@ class _Pair:
                     self.rng.choice(list(SHARES), p=list(SHARES.values()), size=len(self.drafts)).tolist()
                 )
                 self.placed = [draft.shape.center_mm for draft in self.drafts]
-                self.numbered = {id(d): n for n, d in enumerate(self.drafts)}
+                self.present = self.drafts
                 return [d for d, fate in zip(self.drafts, self.fate) if fate != "new"]
             body.rng.bit_generator.state = self.after_placing
             centers = warp.to_patient(self.warp.to_anatomy(np.array(self.placed)))
             self.placed = list(centers)
             growth = self.rng.uniform(1.3, 1.6, len(centers))
-            now = [
-                replace(d, shape=_sized(d.shape, c, g if fate == "grown" else 1.0))
+            self.present = [
+                replace(d, shape=sized(d.shape, c, g if fate == "grown" else 1.0))
                 for d, c, g, fate in zip(self.drafts, centers, growth, self.fate)
             ]
-            self.numbered = {id(d): n for n, d in enumerate(now)}
-            self._keep = now
-            return [d for d, fate in zip(now, self.fate) if fate != "vanished"]
+            return [d for d, fate in zip(self.present, self.fate) if fate != "vanished"]
 
         return placed
 
     def _node_layers(self, body: Any, draft: Draft) -> list[Layer]:
         """A node looks the same in both studies, whichever others there are."""
+        number = next(n for n, one in enumerate(self.present) if one is draft)
         state = body.rng.bit_generator.state
-        body.rng.bit_generator.state = np.random.default_rng(
-            [self.seed, 78, self.numbered[id(draft)]]
-        ).bit_generator.state
+        body.rng.bit_generator.state = np.random.default_rng([self.seed, 78, number]).bit_generator.state
         layers = _NODE_LAYERS(body, draft)
         body.rng.bit_generator.state = state
         return layers
@@ -175,24 +173,11 @@ class _Pair:
 
         return added
 
-    def _turned(self, grid: Geometry) -> Geometry:
-        """A grid that meets the patient at another angle and place."""
-        origin, direction = self.turn @ grid.origin_lps_mm + self.shift, self.turn @ grid.direction
-        return replace(
-            grid, origin_lps_mm=tuple(origin.tolist()), direction_lps=tuple(direction.ravel().tolist())
-        )
-
     def _unmoved(self, phantom: Phantom) -> Phantom:
         """The same images with headers that say nothing of the turn."""
 
         def header(image: Image) -> Image:
-            grid = image.geometry
-            origin = self.turn.T @ (np.array(grid.origin_lps_mm) - self.shift)
-            direction = self.turn.T @ grid.direction
-            unmoved = replace(
-                grid, origin_lps_mm=tuple(origin.tolist()), direction_lps=tuple(direction.ravel().tolist())
-            )
-            return Image(image.array, unmoved, image.acquisition)
+            return unturned(image, self.turn, self.shift)
 
         return replace(
             phantom,
@@ -205,11 +190,30 @@ class _Pair:
 _NODE_LAYERS = pelvis.node_layers
 
 
-def _sized(shape: Ellipsoid, center_mm: np.ndarray, growth: float) -> Ellipsoid:
+def turned(grid: Geometry, turn: np.ndarray, shift_mm: np.ndarray) -> Geometry:
+    """A grid that meets the patient at another angle and place."""
+    return _laid(grid, turn @ grid.origin_lps_mm + shift_mm, turn @ grid.direction)
+
+
+def unturned(image: Image, turn: np.ndarray, shift_mm: np.ndarray) -> Image:
+    """What was taken on a turned grid, with a header that says nothing of the turn."""
+    grid = image.geometry
+    origin = turn.T @ (np.array(grid.origin_lps_mm) - shift_mm)
+    return Image(image.array, _laid(grid, origin, turn.T @ grid.direction), image.acquisition)
+
+
+def _laid(grid: Geometry, origin: np.ndarray, direction: np.ndarray) -> Geometry:
+    return replace(
+        grid, origin_lps_mm=tuple(origin.tolist()), direction_lps=tuple(direction.ravel().tolist())
+    )
+
+
+def sized(shape: Ellipsoid, center_mm: np.ndarray, growth: float) -> Ellipsoid:
+    """A node that has grown, and lies elsewhere."""
     return Ellipsoid(center_mm, shape.radii_mm * growth, shape.rotation, shape.bend_per_mm / growth)
 
 
-def _other_voxels(grid: Geometry, pixel: float, thick: float, beginning_mm: float) -> Geometry:
+def other_voxels(grid: Geometry, pixel: float, thick: float, beginning_mm: float) -> Geometry:
     """About the same field of view with other pixels and slices, which begin elsewhere."""
     columns, rows, slices = grid.size_ijk
     size = (round(columns / pixel), round(rows / pixel), round(slices / thick))

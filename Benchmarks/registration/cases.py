@@ -25,8 +25,7 @@ def phantom_case(seed: int, difficulty: str, folder: Path) -> None:
     inside = phantom.labels > 0
     points = phantom.t2.geometry.lps_from_ijk(np.argwhere(inside)[:, ::-1])
     truth = points + phantom.displacement_lps_mm[inside]
-    index = lowest.ijk_from_lps(truth)
-    seen = np.all((index >= -0.5) & (index <= np.array(lowest.size_ijk) - 0.5), axis=1)
+    seen = lowest.holds(lowest.ijk_from_lps(truth))
     study = StudyImages(phantom.t2, phantom.dwi_series[-1], phantom.dwi_series, phantom.adc)
     _write(study, points[seen], folder, {"seed": seed, "difficulty": difficulty}, truth[seen])
 

@@ -81,8 +81,9 @@ def print_comparison(comparison: Comparison) -> None:
 
 def _in_short(verdict: str, reason: str) -> str:
     """A verdict and what its reason says first; the page and the files have all of it."""
-    first = reason.split(":")[0]
-    return f"{verdict}: {first}" if first else verdict
+    from .nodes.change import in_short
+
+    return f"{verdict}: {in_short(reason)}" if reason else verdict
 
 
 def print_series(series: Sequence[Series], choice: Optional[Choice]) -> None:

@@ -25,6 +25,8 @@ from LymphNodeSegLib.result_folder import DWI
 from LymphNodeSegLib.scene import write_scene_files
 from typer.testing import CliRunner
 
+from Benchmarks.two_studies import other_voxels, sized, turned, unturned
+
 GROWTH = 1.4
 GROWN = 3
 MOVED_LPS_MM = np.array([7.0, -5.0, 9.0])
@@ -44,34 +46,6 @@ class Patient:
 
 ANGLE = np.radians(6.0)
 TURN = np.array([[np.cos(ANGLE), -np.sin(ANGLE), 0.0], [np.sin(ANGLE), np.cos(ANGLE), 0.0], [0.0, 0.0, 1.0]])
-
-
-def coarser(grid: Geometry, factor: float) -> Geometry:
-    """The same field of view with larger pixels."""
-    columns, rows, slices = grid.size_ijk
-    size = (round(columns / factor), round(rows / factor), slices)
-    return replace(
-        grid, size_ijk=size, spacing_mm=tuple(np.multiply(grid.spacing_mm, (factor, factor, 1)).tolist())
-    )
-
-
-def turned(grid: Geometry) -> Geometry:
-    """A grid that meets the patient at another angle and place."""
-    origin = TURN @ grid.origin_lps_mm + MOVED_LPS_MM
-    direction = TURN @ grid.direction
-    return replace(
-        grid, origin_lps_mm=tuple(origin.tolist()), direction_lps=tuple(direction.ravel().tolist())
-    )
-
-
-def as_if_the_patient_had_moved(image: Image) -> Image:
-    """What was taken on a turned grid, with a header that says nothing of the turn."""
-    grid = image.geometry
-    origin, direction = TURN.T @ (np.array(grid.origin_lps_mm) - MOVED_LPS_MM), TURN.T @ grid.direction
-    unmoved = replace(
-        grid, origin_lps_mm=tuple(origin.tolist()), direction_lps=tuple(direction.ravel().tolist())
-    )
-    return Image(image.array, unmoved, image.acquisition)
 
 
 def events(drafts: list[Draft], grid: Geometry) -> dict[str, list[int]]:
@@ -112,12 +86,11 @@ def patient(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         drafts = place_nodes(body, warp, grids[0], count, share)
         chosen = events(drafts, grids[0])
         grown = [
-            replace(draft, shape=type(draft.shape)(
-                draft.shape.center_mm, draft.shape.radii_mm * GROWTH, draft.shape.rotation,
-                draft.shape.bend_per_mm / GROWTH))
-            if n in chosen["grown"] else draft
+            replace(draft, shape=sized(draft.shape, draft.shape.center_mm, GROWTH))
+            if n in chosen["grown"]
+            else draft
             for n, draft in enumerate(drafts)
-        ]  # fmt: skip
+        ]
         return [draft for n, draft in enumerate(grown) if n not in chosen["vanished"]]
 
     grids: list[Geometry] = []
@@ -129,7 +102,8 @@ def patient(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
     def second_scan(rng: np.random.Generator, plane: Any) -> Scan:
         scan = draw_scan(rng, plane)
-        return replace(scan, t2=turned(coarser(scan.t2, 1.17)), dwi=turned(scan.dwi))
+        t2 = turned(other_voxels(scan.t2, 1.17, 1.0, 0.0), TURN, MOVED_LPS_MM)
+        return replace(scan, t2=t2, dwi=turned(scan.dwi, TURN, MOVED_LPS_MM))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pelvis, "place_nodes", prior_nodes)
@@ -142,7 +116,7 @@ def patient(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         folder / "prior",
         folder / "current",
         result(prior, folder / "prior", lambda image: image),
-        result(current, folder / "current", as_if_the_patient_had_moved),
+        result(current, folder / "current", lambda image: unturned(image, TURN, MOVED_LPS_MM)),
         became,
     )
 

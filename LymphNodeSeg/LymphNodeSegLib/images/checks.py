@@ -21,7 +21,7 @@ def overlap(inside: Geometry, around: Geometry) -> float:
     axes = [(np.arange(SAMPLES_PER_AXIS) + 0.5) / SAMPLES_PER_AXIS * size - 0.5 for size in inside.size_ijk]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     there = around.ijk_from_lps(inside.lps_from_ijk(points))
-    return float(np.all((there >= -0.5) & (there <= np.array(around.size_ijk) - 0.5), axis=1).mean())
+    return float(around.holds(there).mean())
 
 
 def check_image(image: Image, name: str) -> None:

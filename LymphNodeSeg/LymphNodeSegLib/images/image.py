@@ -80,6 +80,13 @@ class Geometry:
         inverse = np.linalg.inv(matrix[:3, :3])
         return (np.asarray(points_lps_mm, dtype=float) - matrix[:3, 3]) @ inverse.T
 
+    def holds(self, points_ijk: np.ndarray) -> np.ndarray:
+        """Which of some voxel indices (..., 3), fractions allowed, lie in a voxel of the grid."""
+        points_ijk = np.asarray(points_ijk)
+        return np.asarray(
+            np.all((points_ijk >= -0.5) & (points_ijk <= np.array(self.size_ijk) - 0.5), axis=-1)
+        )
+
     def is_close(self, other: Geometry, tolerance_mm: float = 1e-4) -> bool:
         """Whether both grids have the same size and every corner agrees within the tolerance."""
         if self == other or self.size_ijk != other.size_ijk:

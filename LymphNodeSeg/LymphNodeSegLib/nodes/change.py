@@ -27,6 +27,11 @@ NOT_THERE = "the {} images show no such thing"  # of the other study
 MAYBE_MISSED = "the {} images do not tell: it may have been missed there"
 
 
+def in_short(reason: str) -> str:
+    """What a reason says up to its colon, for tables."""
+    return reason.split(":")[0]
+
+
 @dataclass(frozen=True)
 class NodeChange:
     """One node in both studies.

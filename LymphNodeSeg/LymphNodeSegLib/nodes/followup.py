@@ -23,7 +23,6 @@ from .measure import measure_nodes
 from .node import Node
 from .response import recist_category
 from .rigid import align
-from .seen import smoothed
 from .unpaired import Study, find_unpaired
 
 if TYPE_CHECKING:
@@ -141,8 +140,8 @@ def compare_studies(
         for a, b, distance_mm in matching.pairs
     )
     trusted = alignment.correlation_after >= LEAST_CORRELATION
-    now = Study("current", current, current_labels, smoothed(current_t2), current_dwi)
-    then = Study("prior", prior, prior_labels, smoothed(prior_t2), prior_dwi)
+    now = Study("current", current, current_labels, current_t2, current_dwi)
+    then = Study("prior", prior, prior_labels, prior_t2, prior_dwi)
     alone_now = find_unpaired(now, then, matching, to_prior, trusted)
     alone_then = find_unpaired(then, now, matching, to_current, trusted)
     notes = [*alone_now.notes, *alone_then.notes]
@@ -154,17 +153,17 @@ def compare_studies(
         )
     progress.fraction(1.0)
     return Comparison(
-        changes,
-        alone_now.alone,
-        alone_then.alone,
-        category,
-        reason,
-        alignment,
-        tuple(notes),
-        alone_now.seen,
-        alone_then.seen,
-        alone_now.surely,
-        alone_then.surely,
+        matched=changes,
+        new=alone_now.alone,
+        vanished=alone_then.alone,
+        recist=category,
+        recist_reason=reason,
+        alignment=alignment,
+        notes=tuple(notes),
+        not_outlined_before=alone_now.seen,
+        not_outlined_now=alone_then.seen,
+        surely_new=alone_now.surely,
+        surely_vanished=alone_then.surely,
     )
 
 

@@ -70,8 +70,7 @@ def matched(
 
 def in_field_of_view(node: Node, other: Geometry, transform: Any) -> bool:
     """Whether a node's center lies in the grid of the other study, to which the transform leads."""
-    index = other.ijk_from_lps(moved(center_lps_mm(node), transform))
-    return bool(np.all((index >= -0.5) & (index <= np.array(other.size_ijk) - 0.5)))
+    return bool(other.holds(other.ijk_from_lps(moved(center_lps_mm(node), transform))))
 
 
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])

@@ -98,8 +98,7 @@ def measure_nodes(
         max_diameters_mm(surfaces, moments, geometry.spacing_mm),
         surface_areas_mm2(packs, geometry.spacing_mm[::-1]).tolist(),
     )
-    hinted = t2 if settings.reading_aids else None
-    images = _Images(probability, probability_spread, dwi, adc, hinted, known)
+    images = _Images(probability, probability_spread, dwi, adc, t2, known)
     if not settings.reading_aids:
         landmarks = None
     elif landmarks is None and t2 is not None:
@@ -174,6 +173,7 @@ def _node(
     mean_adc, min_adc, max_adc = _statistics(images.adc, block, images.known)
     (long_axis, short_axis, rivals_mm), axial = axes
     short_mm = short_axis.length_mm if short_axis else None
+    hints = _hints(block, geometry, images.t2, short_mm, mean_adc) if settings.reading_aids else ()
     return Node(
         id=name,
         label=block.label,
@@ -199,10 +199,7 @@ def _node(
         size_class=size_class(short_mm, settings.suspicious_mm) if settings.reading_aids else "",
         side=side_of(solid.centroid, landmarks) if landmarks else "",
         station=UNKNOWN if landmarks else "",
-        notes=(
-            *_notes(block, mask, solid.count, images, short_mm, rivals_mm),
-            *_hints(block, geometry, images.t2, short_mm, mean_adc if settings.reading_aids else None),
-        ),
+        notes=(*_notes(block, mask, solid.count, images, short_mm, rivals_mm), *hints),
     )
 
 

@@ -164,8 +164,7 @@ class _Place:
 
     def _in_view(self, grid: Geometry) -> float:
         """Share of the points that lie in a grid of the other study."""
-        index = grid.ijk_from_lps(self.there_lps_mm)
-        return float(np.all((index >= -0.5) & (index <= np.array(grid.size_ijk) - 0.5), axis=1).mean())
+        return float(grid.holds(grid.ijk_from_lps(self.there_lps_mm)).mean())
 
     def _filled(self, values: np.ndarray) -> np.ndarray:
         """The block with the node filled in from around it."""

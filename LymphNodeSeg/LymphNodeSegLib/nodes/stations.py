@@ -105,8 +105,7 @@ def _resampled(t2: Image) -> tuple[np.ndarray, float]:
     index = np.clip(np.round(where), 0, np.array(geometry.size_ijk) - 1).astype(int)
     sampled = np.nan_to_num(t2.array[index[..., 2], index[..., 1], index[..., 0]].astype(np.float32))
     bright = float(np.percentile(sampled, 99)) or 1.0
-    outside = np.any((where < -0.5) | (where > np.array(geometry.size_ijk) - 0.5), axis=-1)
-    sampled[outside] = np.nan
+    sampled[~geometry.holds(where)] = np.nan
     return np.minimum(sampled / bright, 1.0), float(axes[0][0])
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Optional
 
 from ..images.image import Image
 from .change import seen_on
 from .matching import Matching, in_field_of_view
 from .node import Node
-from .seen import NOT_SEEN, SEEN, Look, seen_elsewhere
+from .seen import NOT_SEEN, SEEN, Look, seen_elsewhere, smoothed
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Study:
         name: "prior" or "current".
         nodes: What is outlined in it.
         labels: The label map they were measured on.
-        t2: T2-weighted image, smoothed (`seen.smoothed`).
+        t2: T2-weighted image.
         dwi: Registered DWI, if there is one.
     """
 
@@ -35,6 +36,11 @@ class Study:
     def is_prior(self) -> bool:
         """Which of the two it is."""
         return self.name == "prior"
+
+    @cached_property
+    def smooth_t2(self) -> Image:
+        """The T2 as `seen_elsewhere` takes it; made when a node is looked for, which most never need."""
+        return smoothed(self.t2)
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def find_unpaired(
             f"Not counted as {what}, for slices of the {other.name} study may have missed anything so small: "
             f"{', '.join(small)} of the {study.name} study."
         )
-    found = _found(counted, study, other, transform) if images_tell else {}
+    found = _found(counted, study, other, transform) if counted and images_tell else {}
     return Unpaired(
         tuple(node for node in counted if found.get(node.id) != SEEN),
         frozenset(name for name, seen in found.items() if seen == NOT_SEEN),
@@ -108,5 +114,5 @@ def find_unpaired(
 def _found(nodes: Sequence[Node], study: Study, other: Study, transform: Any) -> dict[str, str]:
     """What the other study's images show of each node, by its id."""
     dwi = Look(study.dwi, other.dwi) if study.dwi is not None and other.dwi is not None else None
-    t2 = Look(study.t2, other.t2)
+    t2 = Look(study.smooth_t2, other.smooth_t2)
     return {node.id: seen_elsewhere(node, t2, dwi, other.labels, transform) for node in nodes}

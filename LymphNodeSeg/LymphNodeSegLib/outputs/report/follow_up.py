@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ...nodes.change import in_short
 from .markup import DASH, joined, number, table, text
 
 STATUSES = ("new", "vanished", "grown", "shrunk", "uncertain", "stable")
@@ -57,7 +58,7 @@ def changes(comparison: Mapping[str, Any]) -> str:
 
 
 def _row(node: Mapping[str, Any]) -> list[str]:
-    why = node.get("reason", "").split(":")[0]
+    why = in_short(node.get("reason", ""))
     cells = [text(node["status"]) + (f"<small>{text(why)}</small>" if why else "")]
     identifier = node.get("id")
     cells.append(f'<a href="#{text(identifier)}">{text(identifier)}</a>' if identifier else DASH)

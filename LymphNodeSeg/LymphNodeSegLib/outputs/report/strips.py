@@ -97,7 +97,7 @@ def place(
         classes_shown: Whether outlines have the color of their size class.
     """
     center_ijk = geometry.ijk_from_lps(center_lps_mm)
-    if np.any(center_ijk < -0.5) or np.any(center_ijk > np.array(geometry.size_ijk) - 0.5):
+    if not geometry.holds(center_ijk):
         return ""
     plane = View.along(geometry)
     index = min(max(round(float(center_ijk[2])), 0), geometry.size_ijk[2] - 1)
