@@ -57,15 +57,15 @@ def inference_ratio(reading: Reading, repeats: int) -> tuple[float, float]:
     layout that inference itself uses; nothing but the network is timed.
     """
     import torch
-    from LymphNodeSegLib.network import inference
+    from LymphNodeSegLib.network import inference, runner
 
     arguments = (reading.study.t2, reading.registration.dwi, reading.registration.known, reading.model)
     device = reading.device
-    runner, dtype = inference.runner_for(reading.model.network, device)
+    network, dtype = runner.runner_for(reading.model.network, device)
     whole, bare = [], []
     with torch.inference_mode():
         slices = inference.prepare(*arguments)[:].to(device, dtype)
-        batch = inference.batch_size(slices, device)
+        batch = runner.batch_size(slices, device)
         batches = [part.contiguous(memory_format=torch.channels_last) for part in slices.split(batch)]
         for _ in range(repeats):
             began = time.perf_counter()
@@ -73,7 +73,7 @@ def inference_ratio(reading: Reading, repeats: int) -> tuple[float, float]:
             whole.append(time.perf_counter() - began)
             began = time.perf_counter()
             for part in batches:
-                runner(part)
+                network(part)
             if device == "cuda":
                 torch.cuda.synchronize()
             bare.append(time.perf_counter() - began)

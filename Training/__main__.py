@@ -46,6 +46,21 @@ def train(
 
 
 @app.command()
+def second_look(
+    out: Annotated[
+        Path, typer.Option(help="Folder for checkpoints, curves and model.pt, which has both looks.")
+    ],
+    config: ConfigOption = CONFIG,
+    model: Annotated[str, typer.Option(help="The first look: name of a bundled model, or a file.")] = "",
+) -> None:
+    """Train a second look on what a model suspects in the prepared cases; called again, it goes on."""
+    from .config import read_config
+    from .second import train_second_look
+
+    print(f"Trained: {train_second_look(model, read_config(config), out)}")
+
+
+@app.command()
 def export(
     checkpoint: Annotated[Path, typer.Option(help="Checkpoint to export.")],
     out: Annotated[Path, typer.Option(help="The model file to write.")],

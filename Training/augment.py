@@ -28,25 +28,25 @@ def augmented(
     """
     inputs, nodes = _moved(inputs, nodes, preprocessing, share, chance)
     if preprocessing.fusion == "weighted":
-        return _intensities(inputs, share, chance), nodes
+        return intensities(inputs, share, chance), nodes
     count, parts = preprocessing.t2_channels, []
     if count:
-        parts.append(_intensities(inputs[:, :count], share, chance, odd_share=0.25))
+        parts.append(intensities(inputs[:, :count], share, chance, odd_share=0.25))
     if preprocessing.dwi_channels:
         known = inputs[:, -1:]
         if count:
             # A share of the cases has no DWI at all: the network then has to do with T2.
-            known = known * (_uniform(inputs, chance, 0, 1) > 0.04 * share).float()
-        parts += [_intensities(inputs[:, count:-1], share, chance) * known, known]
+            known = known * (uniform(inputs, chance, 0, 1) > 0.04 * share).float()
+        parts += [intensities(inputs[:, count:-1], share, chance) * known, known]
     return torch.cat(parts, 1), nodes
 
 
-def _uniform(like: Tensor, chance: Generator, low: float, high: float) -> Tensor:
+def uniform(like: Tensor, chance: Generator, low: float, high: float) -> Tensor:
     """One number for each sample, [N, 1, 1, 1]."""
     return low + (high - low) * torch.rand(len(like), 1, 1, 1, device=like.device, generator=chance)
 
 
-def _normal(like: Tensor, chance: Generator, deviation: float) -> Tensor:
+def normal(like: Tensor, chance: Generator, deviation: float) -> Tensor:
     """One number for each sample, [N, 1, 1, 1]."""
     return deviation * torch.randn(len(like), 1, 1, 1, device=like.device, generator=chance)
 
@@ -97,29 +97,29 @@ def _recolored(images: Tensor, odd_share: float, chance: Generator) -> Tensor:
     steep = functional.pad(curve.diff(), (0, 1))
     begin, slope = (one.flatten().index_select(0, which).view_as(place) for one in (curve, steep))
     odd = place.sub_(left).mul_(slope).add_(begin).view_as(images)
-    chosen = (_uniform(images, chance, 0, 1) < odd_share).float()
-    return images.lerp(odd, chosen * _uniform(images, chance, 0.3, 1.0))
+    chosen = (uniform(images, chance, 0, 1) < odd_share).float()
+    return images.lerp(odd, chosen * uniform(images, chance, 0.3, 1.0))
 
 
-def _intensities(images: Tensor, share: float, chance: Generator, odd_share: float = 0.0) -> Tensor:
+def intensities(images: Tensor, share: float, chance: Generator, odd_share: float = 0.0) -> Tensor:
     """Gamma, scale, offset, a bright or dark corner, blur and noise; a share gets contrasts of no scanner."""
     count, _, height, width = images.shape
     low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
     span = (high - low).clamp(min=1e-3)
-    gamma = torch.exp(_normal(images, chance, 0.25 * share))
+    gamma = torch.exp(normal(images, chance, 0.25 * share))
     result = images.sub(low).div_(span).clamp_(min=1e-4).log_().mul_(gamma).exp_()  # cheaper than a power
-    contrast = torch.exp(_normal(images, chance, 0.25 * share))
-    offset = (contrast - 1.0) * low + _normal(images, chance, 0.25 * share)
+    contrast = torch.exp(normal(images, chance, 0.25 * share))
+    offset = (contrast - 1.0) * low + normal(images, chance, 0.25 * share)
     coarse = torch.randn(count, 1, 3, 3, device=images.device, generator=chance) * 0.2 * share
     bias = _spline(height, images) @ coarse @ _spline(width, images).T
     # The darkest signal is air: shading multiplies what lies above it.
     result.mul_(contrast * span).add_(offset).mul_(bias.exp_()).add_(low)
-    blur = _uniform(images, chance, 0, 1) * (_uniform(images, chance, 0, 1) < 0.3 * share)
+    blur = uniform(images, chance, 0, 1) * (uniform(images, chance, 0, 1) < 0.3 * share)
     result.lerp_(_blurred(result), blur)
     noise = torch.randn(images.shape, device=images.device, generator=chance)
-    result.add_(noise.mul_((_uniform(images, chance, -0.15, 0.25) * share).clamp_(min=0)))
+    result.add_(noise.mul_((uniform(images, chance, -0.15, 0.25) * share).clamp_(min=0)))
     if odd_share:
-        upside_down = (_uniform(images, chance, 0, 1) < 0.05 * share).float()
+        upside_down = (uniform(images, chance, 0, 1) < 0.05 * share).float()
         result.mul_(1 - 2 * upside_down)
         result = _recolored(result, odd_share * share, chance)
     return result.clamp_(LOWEST, HIGHEST)

@@ -1,8 +1,9 @@
 """Cases on disk as training reads them: normalized slices at the network's pixel.
 
-A case is a folder with ``t2.npy`` [k, j, i], ``dwi.npy`` and ``known.npy`` [variant, k, j, i], ``nodes.npy``
-[k, j, i] and ``case.json``. The variants show the same patient with other b-values or another residual
-displacement. Volumes are read from disk as they are needed: the number of cases is not limited by memory.
+A case is a folder with ``t2.npy`` [k, j, i], ``dwi.npy``, ``known.npy`` and ``adc.npy`` [variant, k, j, i],
+``nodes.npy`` [k, j, i] and ``case.json``. The variants show the same patient with other b-values or another
+residual displacement. Volumes are read from disk as they are needed: the number of cases is not limited by
+memory.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ class AlignedDwi:
     Attributes:
         array: [k, j, i], float32.
         known: Boolean [k, j, i].
+        adc: In um2/s [k, j, i], 0 where it is not known; None where there is no map.
     """
 
     array: np.ndarray = field(repr=False)
     known: np.ndarray = field(repr=False)
+    adc: Optional[np.ndarray] = field(default=None, repr=False)
 
 
 class Case:
@@ -100,19 +103,22 @@ def write_case(
     """
     size, pixel_mm = working_grid(t2, preprocessing.pixel_mm)
     t2_fine = to_working_grid(t2.array, size)
-    dwis, knowns = [], []
+    dwis, knowns, adcs = [], [], []
     for one in variants:
         known = (to_working_grid(one.known, size) > 0.5).float()
         dwi_fine = to_working_grid(one.array, size, antialias=False)
         t2_signal, dwi_signal, _ = normalized_pair(t2_fine, dwi_fine, known, pixel_mm)
         dwis.append(dwi_signal.half())
         knowns.append(known.to(torch.uint8))
+        adc = np.zeros_like(one.array) if one.adc is None else one.adc
+        adcs.append(to_working_grid(adc, size, antialias=False).half())
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     np.save(partial / "t2.npy", t2_signal.half().numpy())
     np.save(partial / "dwi.npy", torch.stack(dwis).numpy())
     np.save(partial / "known.npy", torch.stack(knowns).numpy())
+    np.save(partial / "adc.npy", torch.stack(adcs).numpy())
     np.save(partial / "nodes.npy", (to_working_grid(nodes > 0, size) > 0.5).to(torch.uint8).numpy())
     (partial / "case.json").write_text(
         json.dumps({"patient": patient, "pixel_mm": pixel_mm}), encoding="utf-8"

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
-import numpy as np
 import torch
 from LymphNodeSegLib.errors import InputError
-from LymphNodeSegLib.images.image import Image
 from LymphNodeSegLib.network import inference
 from LymphNodeSegLib.network.model_file import Model
+from LymphNodeSegLib.network.runner import forward
 from LymphNodeSegLib.nodes.evaluation import pool
 
 from .config import Config
-from .evaluate import evaluate_images, held_out_case, line_of
+from .evaluate import Registered, evaluate_case, held_out_case, line_of
 from .export import best_peak, calibrated
 from .prepare import cases_of
 from .train import run_training
@@ -160,22 +159,22 @@ def _tested(model: Model, test: HeldOut, keep: Path) -> dict[str, Any]:
     device = inference.pick_device()
     results = []
     for seed in range(test.first_seed, test.first_seed + test.cases):
-        images = held_out_case(seed, test.difficulty, "deformable", keep)
-        results.append(evaluate_images(*images, model, device))
-    return {**pool(results), "cpu_ms_per_slice": _cpu_ms_per_slice(model, *images[:3])}
+        case = held_out_case(seed, test.difficulty, "deformable", keep)
+        results.append(evaluate_case(case, model, device))
+    return {**pool(results), "cpu_ms_per_slice": _cpu_ms_per_slice(model, case)}
 
 
-def _cpu_ms_per_slice(model: Model, t2: Image, dwi: Image, known: np.ndarray) -> float:
+def _cpu_ms_per_slice(model: Model, case: Registered) -> float:
     """Median processor time of the network itself on one thread, over all slices of a case."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            slices = inference.prepare(t2, dwi, known, model)[:]
+            slices = inference.prepare(case.t2, case.dwi, case.known, model)[:]
             spent = []
             for _ in range(TIMED_RUNS + 1):  # the first warms up
                 began = time.process_time()
-                inference.forward(slices, model.network, "cpu")
+                forward(slices, model.network, "cpu")
                 spent.append(1000 * (time.process_time() - began) / len(slices))
     finally:
         torch.set_num_threads(threads)

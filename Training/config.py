@@ -63,6 +63,12 @@ class Schedule:
     workers: int = 0
 
 
+SECOND_LOOK = Schedule(
+    steps=3000, steps_per_epoch=100, batch=12, warmup_steps=50, ema_decay=0.995, light_share=0.25
+)
+"""The second look's schedule where a configuration names none."""
+
+
 @dataclass(frozen=True)
 class Export:
     """What the model file says of itself."""
@@ -81,6 +87,7 @@ class Config:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     network: Network = field(default_factory=Network)
     schedule: Schedule = field(default_factory=Schedule)
+    second_look: Schedule = field(default_factory=lambda: SECOND_LOOK)
     export: Export = field(default_factory=Export)
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,6 +121,7 @@ def config_of(values: dict[str, Any]) -> Config:
         "preprocessing": Preprocessing,
         "network": Network,
         "schedule": Schedule,
+        "second_look": Schedule,
         "export": Export,
     }
     chosen: dict[str, Any] = {}

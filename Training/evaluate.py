@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -90,13 +92,31 @@ def _evaluate_phantom(
     if jobs > 1:
         torch.set_num_threads(1)
     model = load_model(model_name, trust_unlisted=True)
-    images = held_out_case(seed, difficulty, registration, keep, varied)
-    return evaluate_images(*images, model, "cpu" if jobs > 1 else pick_device())
+    case = held_out_case(seed, difficulty, registration, keep, varied)
+    return evaluate_case(case, model, "cpu" if jobs > 1 else pick_device())
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A phantom as the networks see a patient, and the truth; all on the T2's grid.
+
+    Attributes:
+        t2, dwi: The images, the DWI registered.
+        known: Boolean [k, j, i], where the DWI is known.
+        adc: In um2/s, registered with the DWI.
+        truth: One label a node.
+    """
+
+    t2: Image
+    dwi: Image
+    known: np.ndarray
+    adc: Image
+    truth: Image
 
 
 def held_out_case(
     seed: int, difficulty: str, registration: str, keep: Optional[Path] = None, varied: bool = False
-) -> tuple[Image, Image, np.ndarray, Image]:
+) -> Registered:
     """A phantom as `registered_phantom` gives it.
 
     Args:
@@ -111,33 +131,36 @@ def held_out_case(
     if not keep:
         return registered_phantom(make_phantom(seed, difficulty, varied=varied), registration)
     place = keep / f"{difficulty}-{seed}-{registration}{'-varied' if varied else ''}"
-    if not place.exists():
-        phantom = make_phantom(seed, difficulty, varied=varied)
-        t2, dwi, known, truth = registered_phantom(phantom, registration)
+    if not (place / "adc.nrrd").exists():  # kept folders of before have none
+        case = registered_phantom(make_phantom(seed, difficulty, varied=varied), registration)
         partial = place.with_suffix(".partial")
         partial.mkdir(parents=True, exist_ok=True)
-        known_image = truth.with_array(known.astype(np.uint8))
-        for name, image in (("t2", t2), ("dwi", dwi), ("known", known_image), ("truth", truth)):
+        images = {one.name: getattr(case, one.name) for one in fields(case)}
+        images["known"] = case.truth.with_array(case.known.astype(np.uint8))
+        for name, image in images.items():
             sitk.WriteImage(image.to_sitk(), str(partial / f"{name}.nrrd"))
+        shutil.rmtree(place, ignore_errors=True)
         partial.rename(place)
-    read = {one.stem: Image.from_sitk(sitk.ReadImage(str(one))) for one in place.glob("*.nrrd")}
-    return read["t2"], read["dwi"], read["known"].array > 0, read["truth"]
+    read = {
+        one.name: Image.from_sitk(sitk.ReadImage(str(place / f"{one.name}.nrrd")))
+        for one in fields(Registered)
+    }
+    return Registered(read["t2"], read["dwi"], read["known"].array > 0, read["adc"], read["truth"])
 
 
-def registered_phantom(phantom: Phantom, registration: str) -> tuple[Image, Image, np.ndarray, Image]:
-    """A phantom as the network sees a patient: T2, registered DWI, where that is known; and the truth."""
+def registered_phantom(phantom: Phantom, registration: str) -> Registered:
+    """A phantom as the networks see a patient: T2, registered DWI and ADC; and the truth."""
     study = StudyImages(phantom.t2, preferred_dwi(phantom), phantom.dwi_series, phantom.adc)
     registered = register(study, registration)
+    assert registered.adc is not None  # a phantom has one
     truth = phantom.t2.with_array(phantom.labels.astype(np.uint16))
-    return phantom.t2, registered.dwi, registered.known, truth
+    return Registered(phantom.t2, registered.dwi, registered.known, registered.adc, truth)
 
 
-def evaluate_images(
-    t2: Image, dwi: Image, known: np.ndarray, truth: Image, model: Model, device: str
-) -> dict[str, Any]:
+def evaluate_case(case: Registered, model: Model, device: str) -> dict[str, Any]:
     """Figures of one case, as `nodes.evaluation.evaluate` gives them."""
-    probability = segment_image(t2, dwi, known, model, device)
-    return evaluate(t2.with_array(find_nodes(probability, peak=model.peak)), truth)
+    probability = segment_image(case.t2, case.dwi, case.known, model, device, adc=case.adc)
+    return evaluate(case.t2.with_array(find_nodes(probability, peak=model.peak)), case.truth)
 
 
 def preferred_dwi(phantom: Phantom) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,8 +14,8 @@ import torch
 from LymphNodeSegLib import __version__
 from LymphNodeSegLib.network.eru_net import for_inference
 from LymphNodeSegLib.network.fusion import fuse
-from LymphNodeSegLib.network.inference import forward
 from LymphNodeSegLib.network.model_file import save_model
+from LymphNodeSegLib.network.runner import forward
 from scipy import ndimage
 from torch import Tensor, nn
 
@@ -176,16 +177,21 @@ def best_peak(ready: Calibrated) -> float:
     """The peak (`nodes.separate.find_nodes`) that gives the highest Dice on the held-out cases."""
     probability = torch.sigmoid(ready.logits / ready.temperature + ready.offset)
     ends = np.cumsum([shape.numel() for shape in ready.shapes])[:-1].tolist()
-    peaks, sizes, hits = [], [], []
-    for shape, *flat in zip(ready.shapes, probability.tensor_split(ends), ready.nodes.tensor_split(ends)):
-        sure, truth = (one.view(shape).numpy() for one in flat)
+    parts = zip(ready.shapes, probability.tensor_split(ends), ready.nodes.tensor_split(ends))
+    return best_peak_of((sure.view(shape).numpy(), truth.view(shape).numpy()) for shape, sure, truth in parts)
+
+
+def best_peak_of(cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """The same of probabilities and truths, each [k, j, i]."""
+    peaks, sizes, hits, true = [], [], [], 0.0
+    for sure, truth in cases:
         finds, count = ndimage.label(sure >= 0.5, ndimage.generate_binary_structure(3, 2))
         numbers = np.arange(1, count + 1)
         peaks.append(np.atleast_1d(ndimage.maximum(sure, finds, numbers)))
         sizes.append(np.bincount(finds.ravel(), minlength=count + 1)[1:])
         hits.append(np.atleast_1d(ndimage.sum_labels(truth, finds, numbers)))
+        true += float(truth.sum())
     peak, size, hit = (np.concatenate(one) for one in (peaks, sizes, hits))
-    true = float(ready.nodes.sum())
     kept = [peak >= level for level in PEAKS]
     dice = [2 * hit[one].sum() / max(size[one].sum() + true, 1.0) for one in kept]
     return PEAKS[int(np.argmax(dice))]

@@ -10,13 +10,13 @@ from typing import Any, Optional
 import lightning
 import torch
 from monai.losses import DiceCELoss
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from .architectures import build_network
 from .augment import augmented
 from .cases import Case, split_by_patient
-from .config import Config, config_of
+from .config import Config, Schedule, config_of
 from .crops import Crops, batch_of
 from .prepare import cases_of
 
@@ -107,16 +107,12 @@ class Learner(lightning.LightningModule):
         if self.config.schedule.compile:
             self.network.compile()
 
-    def strength(self) -> float:
-        """How strongly to augment now: in full, and lightly at the end."""
-        schedule = self.config.schedule
-        return 1.0 if self.global_step < schedule.steps * (1 - schedule.light_share) else 0.3
-
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """One batch."""
         chance = torch.Generator(device=self.device)
         chance.manual_seed(self.config.seed * 10_000_000 + self.global_step)
-        inputs, nodes = augmented(*batch, self.config.preprocessing, self.strength(), chance)
+        share = strength(self.config.schedule, self.global_step)
+        inputs, nodes = augmented(*batch, self.config.preprocessing, share, chance)
         logits = self.network(inputs.contiguous(memory_format=torch.channels_last))
         loss = self.loss(logits.float(), nodes)
         self.log("loss", loss, prog_bar=True)
@@ -147,24 +143,33 @@ class Learner(lightning.LightningModule):
         self.log_dict({f"validation_{key}": value for key, value in figures.items()}, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW; the learning rate rises, then falls as a cosine."""
-        schedule = self.config.schedule
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-        )
-
-        def factor(step: int) -> float:
-            rise = min(1.0, (step + 1) / max(1, schedule.warmup_steps))
-            return rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / schedule.steps))))
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        """See `optimizer_of`."""
+        return optimizer_of(self.network, self.config.schedule)
 
 
-def precision_of(config: Config) -> Optional[str]:
+def optimizer_of(network: nn.Module, schedule: Schedule) -> dict[str, Any]:
+    """AdamW; the learning rate rises, then falls as a cosine."""
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+    )
+
+    def factor(step: int) -> float:
+        rise = min(1.0, (step + 1) / max(1, schedule.warmup_steps))
+        return rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / schedule.steps))))
+
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def strength(schedule: Schedule, step: int) -> float:
+    """How strongly to augment: in full, and lightly at the end."""
+    return 1.0 if step < schedule.steps * (1 - schedule.light_share) else 0.3
+
+
+def precision_of(schedule: Schedule) -> Optional[str]:
     """Lightning's name of the number format to train in."""
-    if config.schedule.precision != "auto":
-        return config.schedule.precision
+    if schedule.precision != "auto":
+        return schedule.precision
     if torch.cuda.is_available():
         return "bf16-mixed"
     return "bf16-mixed" if getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)() else "32-true"

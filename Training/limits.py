@@ -19,8 +19,9 @@ from LymphNodeSegLib.nodes.separate import find_nodes
 from LymphNodeSegLib.phantom import Phantom, make_phantom
 from torch.nn import functional
 
+from .cases import AlignedDwi
 from .evaluate import preferred_dwi, registered_phantom
-from .phantoms import AlignedDwi, resampled
+from .phantoms import aligned
 
 CEILING_PIXELS_MM = (1.0, 0.8, 0.6, 0.5)
 SMALL_MM = 5.0
@@ -61,20 +62,24 @@ def _limits_of(
     phantom: Phantom, model: Model, device: str, lost: dict[str, int]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name of each ideal, what it finds, and the truth, both boolean [k, j, i]."""
-    t2, registered, registered_known, truth = registered_phantom(phantom, "deformable")
+    case = registered_phantom(phantom, "deformable")
+    t2, truth = case.t2, case.truth
     still = np.zeros_like(phantom.displacement_lps_mm)
     dwi = preferred_dwi(phantom)
-    ideal = resampled(dwi, t2.geometry, phantom.displacement_lps_mm)
-    aligned = {
-        "as it is": AlignedDwi(registered.array, registered_known),
+    ideal = aligned(dwi, phantom.adc, t2.geometry, phantom.displacement_lps_mm)
+    nothing = np.zeros_like(ideal.array)
+    images = {
+        "as it is": AlignedDwi(case.dwi.array, case.known, case.adc.array),
         "true registration": ideal,
-        "no registration": resampled(dwi, t2.geometry, still),
-        "no DWI": AlignedDwi(np.zeros_like(ideal.array), np.zeros_like(ideal.known)),
+        "no registration": aligned(dwi, phantom.adc, t2.geometry, still),
+        "no DWI": AlignedDwi(nothing, np.zeros_like(ideal.known), nothing),
     }
     nodes = truth.array > 0
     small = np.isin(truth.array, [node.label for node in phantom.nodes if node.short_axis_mm < SMALL_MM])
-    for name, one in aligned.items():
-        probability = segment_image(t2, t2.with_array(one.array), one.known, model, device)
+    for name, one in images.items():
+        probability = segment_image(
+            t2, t2.with_array(one.array), one.known, model, device, adc=t2.with_array(one.adc)
+        )
         found = find_nodes(probability, peak=model.peak)
         yield name, found > 0, nodes
         if name in ("as it is", "true registration"):

@@ -8,7 +8,8 @@ from typing import Optional
 import numpy as np
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.files import read_image
-from LymphNodeSegLib.images.image import Image, StudyImages
+from LymphNodeSegLib.images.image import Image
+from LymphNodeSegLib.images.study import study_of
 from LymphNodeSegLib.outputs.segmentation_files import read_segmentation
 
 from .cases import AlignedDwi, write_case
@@ -43,7 +44,8 @@ def prepare_own(source: Path, config: Config, folder: Path) -> None:
 
     Args:
         source: Folder with ``t2`` and ``dwi``, each a .nrrd, .nii, .nii.gz or .mha file or a folder of one
-            DICOM series, and ``mask``: a .seg.nrrd, a label map, or a DICOM RTSTRUCT or SEG (.dcm).
+            DICOM series; ``mask``, a .seg.nrrd, a label map, or a DICOM RTSTRUCT or SEG (.dcm); and, where
+            there is one, ``adc``, as the images.
         config: The run.
         folder: Where the case goes.
 
@@ -55,13 +57,15 @@ def prepare_own(source: Path, config: Config, folder: Path) -> None:
     if folder.exists():
         return
     t2, dwi = _image(source, "t2"), _image(source, "dwi")
+    adc = _image(source, "adc") if _file(source, "adc") else None
     try:
         mask = read_segmentation(_path(source, "mask"), t2).labels
     except InputError as error:
         raise InputError(f"Case '{source.name}': {error}") from None
-    registered = register(StudyImages(t2, dwi, (dwi,)), "deformable")
+    registered = register(study_of(t2, [dwi], 0, adc), "deformable")
+    adc_array = None if registered.adc is None else registered.adc.array
     variants = [
-        AlignedDwi(registered.dwi.array, registered.known),
+        AlignedDwi(registered.dwi.array, registered.known, adc_array),
         AlignedDwi(registered.dwi_unregistered.array, registered.known),
     ]
     write_case(folder, patient_of(source), t2, variants, mask.array > 0, config.preprocessing)

@@ -54,7 +54,14 @@ def aligned_dwi(phantom: Phantom, chance: np.random.Generator) -> AlignedDwi:
     state = chance.choice(list(SHARES), p=list(SHARES.values()))
     left = {"undone": 0.0, "partly": chance.uniform(0.2, 0.8), "as acquired": 1.0}[str(state)]
     residual = residual_lps_mm(phantom.t2.geometry, chance) if state == "undone" else 0.0
-    return resampled(dwi, phantom.t2.geometry, phantom.displacement_lps_mm * np.float32(left) + residual)
+    displacement = phantom.displacement_lps_mm * np.float32(left) + residual
+    return aligned(dwi, phantom.adc, phantom.t2.geometry, displacement)
+
+
+def aligned(dwi: Image, adc: Image, grid: Geometry, displacement_lps_mm: np.ndarray) -> AlignedDwi:
+    """A DWI and the ADC on another grid, see `resampled`."""
+    array, known = resampled(dwi, grid, displacement_lps_mm)
+    return AlignedDwi(array, known, resampled(adc, grid, displacement_lps_mm)[0] * known)
 
 
 def residual_lps_mm(geometry: Geometry, chance: np.random.Generator) -> np.ndarray:
@@ -73,13 +80,18 @@ def residual_lps_mm(geometry: Geometry, chance: np.random.Generator) -> np.ndarr
     return (fine * (chance.uniform(0.0, RESIDUAL_MM) / longest)).permute(1, 2, 3, 0).numpy()
 
 
-def resampled(moving: Image, grid: Geometry, displacement_lps_mm: np.ndarray) -> AlignedDwi:
+def resampled(
+    moving: Image, grid: Geometry, displacement_lps_mm: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """An image on another grid: at point p, what it shows at p + displacement.
 
     Args:
         moving: The image.
         grid: The other grid.
         displacement_lps_mm: [k, j, i, 3] on that grid.
+
+    Returns:
+        float32 [k, j, i], and where it is known, boolean.
     """
     import torch
     from torch.nn import functional
@@ -99,4 +111,4 @@ def resampled(moving: Image, grid: Geometry, displacement_lps_mm: np.ndarray) ->
     unit = torch.from_numpy((points + 0.5) * 2.0 / size - 1.0)[None]
     volume = torch.from_numpy(np.ascontiguousarray(moving.array, dtype=np.float32))[None, None]
     array = functional.grid_sample(volume, unit, padding_mode="border", align_corners=False)[0, 0]
-    return AlignedDwi(array.numpy(), known)
+    return array.numpy(), known

@@ -41,11 +41,15 @@ def draw_failures(model_name: str, seeds: Sequence[int], difficulty: str, out: P
     """
     model, rows = load_model(model_name, trust_unlisted=True), []
     for seed in seeds:
-        t2, dwi, known, truth = held_out_case(seed, difficulty, "deformable")
-        probability = segment_image(t2, dwi, known, model, pick_device())
+        case = held_out_case(seed, difficulty, "deformable")
+        probability = segment_image(case.t2, case.dwi, case.known, model, pick_device(), adc=case.adc)
         found = find_nodes(probability, peak=model.peak)
-        places = worst_places(found, truth.array)
-        tiles = [_tile(image, found, truth.array, places.get(kind)) for kind in KINDS for image in (t2, dwi)]
+        places = worst_places(found, case.truth.array)
+        tiles = [
+            _tile(image, found, case.truth.array, places.get(kind))
+            for kind in KINDS
+            for image in (case.t2, case.dwi)
+        ]
         rows.append(np.hstack(tiles))
         print(f"{seed}: {places}", flush=True)
     Picture.fromarray(np.vstack(rows)).save(out, optimize=True)

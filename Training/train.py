@@ -9,7 +9,7 @@ import lightning
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
-from .config import Config
+from .config import Config, Schedule
 from .learning import CropData, Learner, precision_of
 from .warm_start import start_weights
 
@@ -32,13 +32,18 @@ def run_training(config: Config, out: Path, resume: Optional[Path] = None, start
     learner = Learner(config.as_dict())
     if start_from:
         start_weights(learner, start_from, lambda: next(iter(crops.train_dataloader()))[0])
-    schedule = config.schedule
+    trainer_of(config.schedule, out).fit(learner, datamodule=crops, ckpt_path=resume, weights_only=False)
+    return out / "last.ckpt"
+
+
+def trainer_of(schedule: Schedule, out: Path) -> lightning.Trainer:
+    """Lightning's trainer for a schedule; checkpoints and curves go to `out`."""
     checkpoints = ModelCheckpoint(
         dirpath=out, filename="{step}", save_last=True, every_n_epochs=1, save_on_train_epoch_end=True
     )
-    trainer = lightning.Trainer(
+    return lightning.Trainer(
         max_steps=schedule.steps,
-        precision=precision_of(config),  # type: ignore[arg-type]
+        precision=precision_of(schedule),  # type: ignore[arg-type]
         callbacks=[EMAWeightAveraging(decay=schedule.ema_decay), checkpoints],
         logger=CSVLogger(out, name="curves"),
         gradient_clip_val=5.0,
@@ -50,5 +55,3 @@ def run_training(config: Config, out: Path, resume: Optional[Path] = None, start
         enable_model_summary=False,
         deterministic="warn",
     )
-    trainer.fit(learner, datamodule=crops, ckpt_path=resume, weights_only=False)
-    return out / "last.ckpt"

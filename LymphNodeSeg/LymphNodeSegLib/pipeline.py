@@ -85,7 +85,9 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
     registration = register(study, settings.registration, watch)
 
     watch.stage(SEGMENT)
-    probability = segment_image(study.t2, registration.dwi, registration.known, model, device, watch)
+    probability = segment_image(
+        study.t2, registration.dwi, registration.known, model, device, watch, registration.adc
+    )
 
     watch.stage(MEASURE)
     labels = study.t2.with_array(find_nodes(probability, watch, peak=model.peak))

@@ -140,7 +140,8 @@ class EruNet(nn.Module):
 def for_inference(network: nn.Module) -> nn.Module:
     """A copy of a trained network in evaluation mode, its normalization folded into the convolutions."""
     network = copy.deepcopy(network).eval()
-    for module in network.modules():
-        if isinstance(module, Block):
-            module.fold_norms()
+    for module in list(network.modules()):
+        fold = getattr(module, "fold_norms", None)
+        if fold is not None:
+            fold()
     return network

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .inference import forward, prepare
+from .inference import prepare
+from .runner import forward
 
 if TYPE_CHECKING:
     from ..images.image import Image

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
 from ..errors import InputError
-from ..progress import Progress, Silent
+from ..progress import Part, Progress, Silent
 from .fusion import COARSE_MM, fuse, normalized_pair
+from .runner import forward
+from .suspects import looked_again
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from ..images.image import Image
     from .fusion import Preprocessing
     from .model_file import Model
 
-BATCH_PIXELS = {"cuda": 2**22, "mps": 2**20, "cpu": 2**19}
-"""Pixels of one batch: enough to keep a device busy, within a small one's memory."""
+FIRST_SHARE = 0.85
+"""Of the time that both looks take, ERU-Net's: for the progress."""
 MARGIN_MM = 8.0
 """Air kept around the body, so that the network sees its edge."""
 
@@ -32,6 +32,7 @@ class Prepared:
 
     Attributes:
         t2, dwi, known: What `fuse` takes, [k, H, W], float32; H and W fit the model's stride.
+        adc: ADC in um2/s, the same; 0 where it is not known.
         preprocessing: The model's.
         box: Rows and columns of the working grid that they show (start and end of rows, of columns).
         working_size: Rows and columns of the whole working grid.
@@ -40,6 +41,7 @@ class Prepared:
     t2: Tensor = field(repr=False)
     dwi: Tensor = field(repr=False)
     known: Tensor = field(repr=False)
+    adc: Tensor = field(repr=False)
     preprocessing: Preprocessing
     box: tuple[int, int, int, int]
     working_size: tuple[int, int]
@@ -88,6 +90,7 @@ def segment_image(
     model: Model,
     device: str = "cpu",
     progress: Optional[Progress] = None,
+    adc: Optional[Image] = None,
 ) -> Image:
     """Probability that a voxel belongs to a lymph node.
 
@@ -101,6 +104,7 @@ def segment_image(
         model: The network.
         device: As `pick_device` gives it.
         progress: Told after each batch.
+        adc: ADC in um2/s on the T2's grid, where there is one: the second look, if the model has it, sees it.
 
     Returns:
         Calibrated probability, float32, 0 to 1, on the T2's grid.
@@ -112,16 +116,19 @@ def segment_image(
 
     progress = progress or Silent()
     with torch.inference_mode():
-        prepared = prepare(t2, dwi, known, model)
-        logits = forward(prepared, model.network, device, progress)
-        probability = restore(
-            logits.div_(model.temperature).add_(model.offset).sigmoid_(), prepared, t2.array.shape
-        )
+        prepared = prepare(t2, dwi, known, model, adc)
+        share = FIRST_SHARE if model.second is not None else 1.0
+        logits = forward(prepared, model.network, device, Part(progress, 0.0, share))
+        probability = logits.div_(model.temperature).add_(model.offset).sigmoid_()[:, 0]
+        if model.second is not None:
+            volumes = (prepared.t2, prepared.dwi, prepared.known, prepared.adc)
+            probability = looked_again(volumes, probability, model.second, device, Part(progress, share, 1.0))
+        probability = restore(probability[:, None], prepared, t2.array.shape)
     progress.fraction(1.0)
     return t2.with_array(probability.numpy())
 
 
-def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model) -> Prepared:
+def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model, adc: Optional[Image] = None) -> Prepared:
     """Resample in the slice plane, normalize, cut off the air, pad to the model's stride.
 
     Args:
@@ -129,6 +136,7 @@ def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model) -> Prepared:
         dwi: The same.
         known: The same.
         model: The same.
+        adc: The same.
     """
     import torch
     from torch.nn import functional
@@ -141,11 +149,13 @@ def prepare(t2: Image, dwi: Image, known: np.ndarray, model: Model) -> Prepared:
     mask = torch.from_numpy(np.ascontiguousarray(known, dtype=bool).view(np.uint8))[:, None]
     known_fine = functional.interpolate(mask, size=size, mode="nearest-exact")[:, 0].float()
     t2_signal, dwi_signal, body = normalized_pair(t2_fine, dwi_fine, known_fine, pixel_mm)
+    adc_fine = torch.zeros_like(t2_fine) if adc is None else to_working_grid(adc.array, size, antialias=False)
     rows, columns = _body_box(body, size)
     pad = (0, (columns[0] - columns[1]) % model.stride, 0, (rows[0] - rows[1]) % model.stride)
-    cut = (one[:, rows[0] : rows[1], columns[0] : columns[1]] for one in (t2_signal, dwi_signal, known_fine))
+    volumes = (t2_signal, dwi_signal, known_fine, adc_fine)
+    cut = (one[:, rows[0] : rows[1], columns[0] : columns[1]] for one in volumes)
     padded = [functional.pad(one, pad, mode="replicate") if any(pad) else one for one in cut]
-    return Prepared(padded[0], padded[1], padded[2], preprocessing, (*rows, *columns), size)
+    return Prepared(padded[0], padded[1], padded[2], padded[3], preprocessing, (*rows, *columns), size)
 
 
 def working_grid(t2: Image, pixel_mm: float) -> tuple[tuple[int, int], tuple[float, float]]:
@@ -181,84 +191,6 @@ def _body_box(body: Tensor, size: tuple[int, int]) -> tuple[tuple[int, int], tup
         first, last = float(found[0]) - margin, float(found[-1]) + 1 + margin
         ranges.append((max(0, int(first * scale)), min(fine, int(np.ceil(last * scale)))))
     return ranges[0], ranges[1]
-
-
-def forward(
-    slices: Union[Tensor, Prepared], network: nn.Module, device: str, progress: Optional[Progress] = None
-) -> Tensor:
-    """Logits [k, 1, H, W], float32, on the CPU; smaller batches and then the CPU where memory runs out.
-
-    Args:
-        slices: Network input [k, channels, H, W].
-        network: The model's network.
-        device: As `pick_device` gives it.
-        progress: Told after each batch.
-    """
-    import torch
-
-    progress = progress or Silent()
-    batch = batch_size(slices, device)
-    runner, dtype = runner_for(network, device)
-    done: list[Tensor] = []
-    start = 0
-    while start < len(slices):
-        part = slices[start : start + batch]
-        try:
-            there = part.to(device, dtype, memory_format=torch.channels_last)
-            done.append(runner(there).float().cpu())
-        except RuntimeError as error:
-            if not _is_out_of_memory(error):
-                raise
-            if batch > 1:
-                batch //= 2
-                progress.message(f"Memory of the {device} ran out: {batch} slices at a time now.")
-            elif device != "cpu":
-                device = "cpu"
-                runner, dtype = runner_for(network, device)
-                progress.message("The graphics memory is too small for one slice: the CPU takes over.")
-            else:
-                raise InputError(
-                    "Not enough memory for a single slice: close other programs and run again."
-                ) from None
-            continue
-        start += len(part)
-        progress.fraction(min(start / len(slices), 0.99))
-    return torch.cat(done)
-
-
-def batch_size(slices: Union[Tensor, Prepared], device: str) -> int:
-    """How many slices to give to a device at a time.
-
-    Args:
-        slices: Network input [k, channels, H, W].
-        device: As `pick_device` gives it.
-    """
-    most = max(1, BATCH_PIXELS[device] // (slices.shape[2] * slices.shape[3]))
-    # Of nearly equal size: a last batch of one slice would take longer than its share.
-    return -(-len(slices) // -(-len(slices) // most))
-
-
-@lru_cache(maxsize=2)
-def runner_for(network: nn.Module, device: str) -> tuple[nn.Module, torch.dtype]:
-    """A copy of the network on a device, in the number format that is quickest there without harm.
-
-    Kept for the next study: a network that has run once is quicker.
-    """
-    import copy
-
-    import torch
-
-    # bfloat16 pays where the CPU multiplies matrices of it in hardware (AMX): 2 times as fast as float32.
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    quick = {"cuda": torch.float16, "mps": torch.float32}.get(device)
-    dtype = quick or (torch.bfloat16 if amx() else torch.float32)
-    moved = copy.deepcopy(network).to(device, dtype)
-    return moved.to(memory_format=torch.channels_last).eval(), dtype  # type: ignore[call-overload]
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
 
 
 def restore(probability: Tensor, prepared: Prepared, shape: tuple[int, ...]) -> Tensor:

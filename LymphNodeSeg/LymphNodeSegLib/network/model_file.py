@@ -61,6 +61,7 @@ class Model:
         notice: One line that every result made with it shows.
         sha256: Hash of the file.
         card: Everything that ``model.json`` says.
+        second: `second_look.SecondLook`, where the file has one; float32, on the CPU.
     """
 
     network: nn.Module = field(repr=False)
@@ -73,6 +74,7 @@ class Model:
     notice: str = ""
     sha256: str = ""
     card: dict[str, Any] = field(default_factory=dict, repr=False)
+    second: Optional[nn.Module] = field(default=None, repr=False)
 
 
 def listed_models(folder: Optional[Path] = None) -> list[ModelEntry]:
@@ -173,8 +175,10 @@ def _read(name: str, content: bytes, content_hash: str) -> Model:
         missing = [key for key in CARD_KEYS if key not in card]
         if missing:
             raise ValueError(f"its card lacks {', '.join(missing)}")
+        network = network.float().eval()
+        second = getattr(network, "second", None)
         return Model(
-            network.float().eval(),
+            network if second is None else network.first,
             Preprocessing(**card["preprocessing"]),
             int(card["stride"]),
             float(card["temperature"]),
@@ -184,6 +188,7 @@ def _read(name: str, content: bytes, content_hash: str) -> Model:
             str(card["notice"]),
             content_hash,
             card,
+            second,
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = str(error) if "lacks" in str(error) else "it has no readable card"
@@ -192,13 +197,16 @@ def _read(name: str, content: bytes, content_hash: str) -> Model:
         ) from None
 
 
-def save_model(network: nn.Module, card: dict[str, Any], path: Path) -> str:
+def save_model(
+    network: nn.Module, card: dict[str, Any], path: Path, second: Optional[nn.Module] = None
+) -> str:
     """Write a network as a model file: TorchScript, fp16, with its card inside.
 
     Args:
         network: Scriptable; as `eru_net.for_inference` gives it.
         card: What `CARD_KEYS` names, and more; plain values.
         path: The file to write.
+        second: The second look that learned from this network's suspects, in the same way.
 
     Returns:
         The file's sha256, for ``models.json``.
@@ -207,6 +215,9 @@ def save_model(network: nn.Module, card: dict[str, Any], path: Path) -> str:
 
     import torch
 
-    scripted = torch.jit.script(copy.deepcopy(network).eval().half())
+    from .second_look import BothLooks
+
+    whole = network if second is None else BothLooks(network, second)
+    scripted = torch.jit.script(copy.deepcopy(whole).eval().half())
     torch.jit.save(scripted, str(path), _extra_files={CARD_FILE: json.dumps(card, indent=1)})
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,100 @@
+"""A network on a device: batches that fit, the quickest number format, the CPU where memory runs out."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, Optional, Union
+
+from ..errors import InputError
+from ..progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from .inference import Prepared
+
+BATCH_PIXELS = {"cuda": 2**22, "mps": 2**20, "cpu": 2**19}
+"""Pixels of one batch: enough to keep a device busy, within a small one's memory."""
+
+
+def forward(
+    slices: Union[Tensor, Prepared], network: nn.Module, device: str, progress: Optional[Progress] = None
+) -> Tensor:
+    """Logits [k, 1, H, W], float32, on the CPU; smaller batches and then the CPU where memory runs out.
+
+    Args:
+        slices: Network input [k, channels, H, W]; or places, as `SecondLook` takes them.
+        network: The model's network.
+        device: As `pick_device` gives it.
+        progress: Told after each batch.
+    """
+    import torch
+
+    progress = progress or Silent()
+    batch = batch_size(slices, device)
+    runner, dtype = runner_for(network, device)
+    done: list[Tensor] = []
+    start = 0
+    while start < len(slices):
+        part = slices[start : start + batch]
+        try:
+            there = part.to(device, dtype)
+            if there.dim() == 4:
+                there = there.to(memory_format=torch.channels_last)
+            done.append(runner(there).float().cpu())
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            if batch > 1:
+                batch //= 2
+                progress.message(f"Memory of the {device} ran out: {batch} slices at a time now.")
+            elif device != "cpu":
+                device = "cpu"
+                runner, dtype = runner_for(network, device)
+                progress.message("The graphics memory is too small for one slice: the CPU takes over.")
+            else:
+                raise InputError(
+                    "Not enough memory for a single slice: close other programs and run again."
+                ) from None
+            continue
+        start += len(part)
+        progress.fraction(min(start / len(slices), 0.99))
+    return torch.cat(done)
+
+
+def batch_size(slices: Union[Tensor, Prepared], device: str) -> int:
+    """How many slices to give to a device at a time.
+
+    Args:
+        slices: As `forward` takes them.
+        device: As `pick_device` gives it.
+    """
+    *more, _, height, width = slices.shape
+    most = max(1, BATCH_PIXELS[device] // (math.prod(more[1:]) * height * width))
+    # Of nearly equal size: a last batch of one slice would take longer than its share.
+    return -(-len(slices) // -(-len(slices) // most))
+
+
+@lru_cache(maxsize=4)
+def runner_for(network: nn.Module, device: str) -> tuple[nn.Module, torch.dtype]:
+    """A copy of the network on a device, in the number format that is quickest there without harm.
+
+    Kept for the next study: a network that has run once is quicker.
+    """
+    import copy
+
+    import torch
+
+    # bfloat16 pays where the CPU multiplies matrices of it in hardware (AMX): 2 times as fast as float32.
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    quick = {"cuda": torch.float16, "mps": torch.float32}.get(device)
+    dtype = quick or (torch.bfloat16 if amx() else torch.float32)
+    moved = copy.deepcopy(network).to(device, dtype)
+    return moved.to(memory_format=torch.channels_last).eval(), dtype  # type: ignore[call-overload]
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

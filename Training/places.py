@@ -1,0 +1,129 @@
+"""What the second look learns from: the places that ERU-Net suspects in prepared cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from LymphNodeSegLib.network.fusion import fuse
+from LymphNodeSegLib.network.model_file import Model
+from LymphNodeSegLib.network.runner import forward
+from LymphNodeSegLib.network.suspects import SIDE_PIXELS, SLICES, Place, channels_of, cut, places_in
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from .cases import Case
+
+MARGIN_PIXELS = 36
+"""Cut beyond what is shown, so that turning it brings in no repeated edge."""
+STRAY_PIXELS, STRAY_SLICES = 8.0, 1.0
+"""How far from its middle a place is shown in training."""
+
+
+class SuspectCase:
+    """One variant of a prepared case, ERU-Net's probability of it, and the places that it suspects.
+
+    Args:
+        case: The prepared case.
+        variant: Which of its DWIs.
+        first: File of ERU-Net's probability [k, j, i], as `first_look` left it.
+
+    Attributes:
+        nodes: [k, j, i].
+        places: See `suspects.places_in`.
+    """
+
+    def __init__(self, case: Case, variant: int, first: Path) -> None:
+        adc = torch.from_numpy(np.load(case.folder / "adc.npy", mmap_mode="c"))
+        probability = torch.from_numpy(np.load(first, mmap_mode="c"))
+        self.patient, self.nodes = case.patient, case.nodes
+        self.volumes = (case.t2, case.dwi[variant], case.known[variant], adc[variant], probability)
+        self.places = places_in(probability.float().numpy())
+
+    def shown(self, start: Sequence[int], size: Sequence[int]) -> Tensor:
+        """What the second look sees, the nodes, and where it may draw: [slices, channels, rows, columns]."""
+        window = Place((slice(0), slice(0), slice(0)), np.zeros(0), tuple(start), tuple(size))  # type: ignore[arg-type]
+        seen = channels_of(*(cut(one, window).float() for one in self.volumes))
+        drawn = torch.zeros(tuple(size), dtype=torch.bool)
+        for place in self.places:
+            inner, outer = [], []
+            for here, first, length in zip(place.region, start, size):
+                low, high = max(here.start, first), min(here.stop, first + length)
+                inner.append(slice(low - here.start, max(low, high) - here.start))
+                outer.append(slice(low - first, max(low, high) - first))
+            drawn[tuple(outer)] |= torch.from_numpy(place.mask[tuple(inner)])
+        nodes = cut(self.nodes, window).float()
+        return torch.cat([seen, nodes[:, None], drawn.float()[:, None]], 1)
+
+
+def first_look(case: Case, model: Model, device: str) -> list[SuspectCase]:
+    """The suspects in each variant of a case; ERU-Net's probability is kept in the case's folder.
+
+    Args:
+        case: The prepared case.
+        model: Whose first look it is; the cases were prepared as it wants them.
+        device: As `pick_device` gives it.
+    """
+    result = []
+    for variant in range(len(case.dwi)):
+        file = case.folder / f"first-{model.sha256[:12]}-{variant}.npy"
+        if not file.exists():
+            part = file.with_suffix(".part.npy")
+            np.save(part, _probability(case, variant, model, device).half().numpy())
+            part.rename(file)
+        result.append(SuspectCase(case, variant, file))
+    return result
+
+
+def _probability(case: Case, variant: int, model: Model, device: str) -> Tensor:
+    t2, dwi, known = (one.float() for one in (case.t2, case.dwi[variant], case.known[variant]))
+    height, width = t2.shape[1:]
+    pad = (0, -width % model.stride, 0, -height % model.stride)
+    padded = [functional.pad(one[:, None], pad, mode="replicate")[:, 0] for one in (t2, dwi, known)]
+    logits = []
+    with torch.inference_mode():
+        for k in range(len(t2)):
+            fused = fuse(padded[0], padded[1], padded[2], model.preprocessing, slice(k, k + 1))
+            logits.append(forward(fused, model.network, device)[0, 0, :height, :width])
+        return torch.stack(logits).div_(model.temperature).add_(model.offset).sigmoid_()
+
+
+class PlaceCrops(Dataset):
+    """Places of one epoch, batch by batch; the same seed, epoch and index give the same place.
+
+    A batch is [N, slices, channels, rows, columns] as `SuspectCase.shown` gives it, larger by `MARGIN_PIXELS`
+    than what the network will see.
+
+    Args:
+        cases: Where from.
+        count: Number of places.
+        seed: With `epoch`, decides everything.
+        epoch: See `seed`.
+    """
+
+    def __init__(self, cases: Sequence[SuspectCase], count: int, seed: int, epoch: int) -> None:
+        self._cases, self._count, self._seed, self._epoch = cases, count, seed, epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Tensor:
+        chance = np.random.default_rng((self._seed, self._epoch, index))
+        case = self._cases[chance.integers(len(self._cases))]
+        region = case.places[chance.integers(len(case.places))].region
+        size = (SLICES, SIDE_PIXELS + MARGIN_PIXELS, SIDE_PIXELS + MARGIN_PIXELS)
+        stray = (STRAY_SLICES, STRAY_PIXELS, STRAY_PIXELS)
+        # A large suspect is shown from all over it, not from its middle alone.
+        start = [
+            round(
+                (one.start + one.stop) / 2
+                + chance.uniform(-0.25, 0.25) * (one.stop - one.start - 1)
+                + chance.uniform(-1, 1) * reach
+                - length / 2
+            )
+            for one, reach, length in zip(region, stray, size)
+        ]
+        return case.shown(start, size)

@@ -1,0 +1,223 @@
+"""Training of the second look on the places that a trained ERU-Net suspects; see `network.second_look`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from LymphNodeSegLib import __version__
+from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.network.eru_net import for_inference
+from LymphNodeSegLib.network.inference import pick_device
+from LymphNodeSegLib.network.model_file import Model, load_model, save_model
+from LymphNodeSegLib.network.second_look import SecondLook
+from LymphNodeSegLib.network.suspects import looked_again
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from .cases import split_by_patient
+from .config import Config, config_of
+from .export import best_peak_of, fitted_scaling, reliability
+from .learning import optimizer_of, strength
+from .place_augment import augmented_places
+from .places import PlaceCrops, SuspectCase, first_look
+from .prepare import cases_of
+from .train import trainer_of
+
+VALIDATION_STEPS = 12
+
+
+def train_second_look(model_name: str, config: Config, out: Path) -> Path:
+    """Train a second look for a model, and write a model file that has both.
+
+    Goes on from ``last.ckpt`` in `out` where that is. ERU-Net stays as it is.
+
+    Args:
+        model_name: As `load_model` takes it; a file need not be listed.
+        config: Where the cases are, how they are split, and `second_look`'s schedule.
+        out: Folder for checkpoints, curves, and ``model.pt``.
+
+    Returns:
+        The model file.
+
+    Raises:
+        InputError: there is no prepared case, or the cases were prepared for another model.
+    """
+    model = load_model(model_name, trust_unlisted=True)
+    if model.preprocessing.pixel_mm != config.preprocessing.pixel_mm:
+        raise InputError(
+            f"The cases have pixels of {config.preprocessing.pixel_mm} mm and model '{model.name}' wants "
+            f"{model.preprocessing.pixel_mm}: prepare them with the model's preprocessing."
+        )
+    lightning.seed_everything(config.seed, workers=True)
+    places = PlaceData(config, model)
+    learner, last = SecondLearner(config.as_dict()), out / "last.ckpt"
+    resume = last if last.exists() else None
+    trainer_of(config.second_look, out).fit(learner, datamodule=places, ckpt_path=resume, weights_only=False)
+    learner.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["state_dict"])
+    return export_second_look(learner, places.validation, model, out / "model.pt", len(places.training))
+
+
+class PlaceData(lightning.LightningDataModule):
+    """Places of training and validation cases.
+
+    Args:
+        config: The run.
+        model: Whose suspects they are.
+
+    Raises:
+        InputError: there is no prepared case, or the model suspects nothing in them.
+    """
+
+    def __init__(self, config: Config, model: Model) -> None:
+        super().__init__()
+        self._config, device = config, pick_device()
+        sides = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
+        self.training, self.validation = (
+            [one for case in side for one in first_look(case, model, device) if one.places] for side in sides
+        )
+        if not (self.training and self.validation):
+            raise InputError(
+                f"Model '{model.name}' suspects nothing in the prepared cases: nothing to learn from."
+            )
+
+    def _loader(self, cases: Sequence[SuspectCase], steps: int, seed: int, epoch: int) -> DataLoader:
+        schedule = self._config.second_look
+        crops = PlaceCrops(cases, steps * schedule.batch, seed, epoch)
+        return DataLoader(crops, batch_size=schedule.batch, num_workers=schedule.workers)
+
+    def train_dataloader(self) -> DataLoader:
+        """New places for the current epoch."""
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        return self._loader(self.training, self._config.second_look.steps_per_epoch, self._config.seed, epoch)
+
+    def val_dataloader(self) -> DataLoader:
+        """The same places each time."""
+        return self._loader(self.validation, VALIDATION_STEPS, self._config.seed + 1, 0)
+
+
+class SecondLearner(lightning.LightningModule):
+    """Trains a second look.
+
+    Args:
+        config: The run, as plain values, so that a checkpoint holds it.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.config = config_of(config)
+        self.network = SecondLook()
+
+    def _chance(self, seed: int) -> torch.Generator:
+        chance = torch.Generator(device=self.device)
+        chance.manual_seed(seed)
+        return chance
+
+    def training_step(self, batch: Tensor, index: int) -> Tensor:
+        """One batch."""
+        share = strength(self.config.second_look, self.global_step)
+        chance = self._chance(self.config.seed * 10_000_000 + self.global_step)
+        seen, nodes, drawn = augmented_places(batch, share, chance)
+        loss = loss_where_drawn(self.network(seen).float(), nodes, drawn)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Count from nothing."""
+        self._counts = torch.zeros(3, device=self.device)
+
+    def validation_step(self, batch: Tensor, index: int) -> None:
+        """Count pixels of one batch."""
+        seen, nodes, drawn = augmented_places(batch, 0.0, self._chance(index))
+        found = (self.network(seen) > 0) & (drawn > 0)
+        true = nodes * drawn > 0
+        self._counts += torch.stack([(found & true).sum(), (found & ~true).sum(), (~found & true).sum()])
+
+    def on_validation_epoch_end(self) -> None:
+        """IoU where the second look may draw, pooled over all pixels."""
+        self.log("validation_iou", self._counts[0] / self._counts.sum().clamp(min=1), prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """See `optimizer_of`."""
+        return optimizer_of(self.network, self.config.second_look)
+
+
+def loss_where_drawn(logits: Tensor, nodes: Tensor, drawn: Tensor) -> Tensor:
+    """Cross entropy and Dice over the batch, of the pixels where the second look may draw.
+
+    Args:
+        logits: [N, slices, rows, columns].
+        nodes: 0 or 1, the same.
+        drawn: The same.
+    """
+    entropy = nn.functional.binary_cross_entropy_with_logits(logits, nodes, drawn, reduction="sum")
+    found, true = torch.sigmoid(logits) * drawn, nodes * drawn
+    dice = (2.0 * (found * true).sum() + 1.0) / (found.sum() + true.sum() + 1.0)
+    return entropy / drawn.sum().clamp(min=1.0) + 1.0 - dice
+
+
+def export_second_look(
+    learner: SecondLearner, held_out: Sequence[SuspectCase], model: Model, out: Path, training_cases: int
+) -> Path:
+    """Scale the second look's probability on held-out cases and write a model file with both looks.
+
+    Args:
+        learner: As it was trained.
+        held_out: Cases that it did not learn from.
+        model: The first look.
+        out: The model file (.pt).
+        training_cases: How many it learned from.
+    """
+    second = for_inference(learner.network)
+    sure, truth, drawn = zip(*(_whole(one, second) for one in held_out))
+    logits = torch.cat([torch.logit(one[where], 1e-6) for one, where in zip(sure, drawn)])
+    nodes = torch.cat([one[where] for one, where in zip(truth, drawn)])
+    temperature, offset = fitted_scaling(logits, nodes)
+    scale(second, temperature, offset)
+    scaled = [
+        torch.where(where, torch.sigmoid(torch.logit(one, 1e-6) / temperature + offset), one)
+        for one, where in zip(sure, drawn)
+    ]
+    config = learner.config
+    card = {
+        **model.card,
+        "peak_probability": best_peak_of((one.numpy(), true.numpy()) for one, true in zip(scaled, truth)),
+        "second_look": {
+            "cases": training_cases,
+            "first_look": model.sha256,
+            "schedule": config.as_dict()["second_look"],
+            "calibration": {
+                "cases": len(held_out),
+                "before": reliability(logits, nodes, 1.0, 0.0),
+                "after": reliability(logits, nodes, temperature, offset),
+            },
+            "lymphnodeseg": __version__,
+            "date": date.today().isoformat(),
+        },
+        "scores": {},
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_model(model.network, card, out, second)
+    return out
+
+
+def _whole(case: SuspectCase, second: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+    """Of a whole case: probability after the second look, truth, and where it may draw, each [k, j, i]."""
+    with torch.inference_mode():
+        t2, dwi, known, adc, first = (one.float() for one in case.volumes)
+        sure = looked_again((t2, dwi, known, adc), first, second, pick_device())
+    drawn = case.shown((0, 0, 0), sure.shape)[:, -1] > 0
+    return sure, case.nodes.float(), drawn
+
+
+def scale(second: nn.Module, temperature: float, offset: float) -> None:
+    """Make a second look's logits those of a scaled probability, see `export.fitted_scaling`."""
+    with torch.no_grad():
+        second.head.weight.div_(temperature)
+        second.head.bias.div_(temperature).add_(offset)
+        second.trust.div_(temperature)
