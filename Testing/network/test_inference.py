@@ -9,8 +9,9 @@ from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.network.eru_net import EruNet, for_inference
 from LymphNodeSegLib.network.fusion import Preprocessing
-from LymphNodeSegLib.network.inference import forward, pick_device, segment_image
+from LymphNodeSegLib.network.inference import pick_device, segment_image
 from LymphNodeSegLib.network.model_file import Model
+from LymphNodeSegLib.network.runner import forward
 from LymphNodeSegLib.progress import Silent
 from torch import Tensor, nn
 
@@ -153,7 +154,7 @@ def test_the_cpu_takes_over_where_one_slice_is_too_much(monkeypatch: pytest.Monk
     network, listener = Memory(0), Listener()
     runners = {"cuda": network, "cpu": nn.Identity()}
     monkeypatch.setattr(
-        "LymphNodeSegLib.network.inference.runner_for",
+        "LymphNodeSegLib.network.runner.runner_for",
         lambda _, device: (runners[device], torch.float32),
     )
     monkeypatch.setattr(Tensor, "to", lambda self, *_, **__: self)
