@@ -58,11 +58,12 @@ def prepare_own(source: Path, config: Config, folder: Path) -> None:
         return
     t2, dwi = _image(source, "t2"), _image(source, "dwi")
     adc = _image(source, "adc") if _file(source, "adc") else None
+    mask_path = _path(source, "mask")
     try:
-        mask = read_segmentation(_path(source, "mask"), t2).labels
+        study, mask = study_of(t2, [dwi], 0, adc), read_segmentation(mask_path, t2).labels
     except InputError as error:
         raise InputError(f"Case '{source.name}': {error}") from None
-    registered = register(study_of(t2, [dwi], 0, adc), "deformable")
+    registered = register(study, "deformable")
     adc_array = None if registered.adc is None else registered.adc.array
     variants = [
         AlignedDwi(registered.dwi.array, registered.known, adc_array),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.outputs.dicom_seg import write_dicom_seg
 from LymphNodeSegLib.outputs.rtstruct import write_rtstruct
@@ -22,17 +23,22 @@ def test_dicom_cases(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     case = tmp_path / "patient01"
     t2 = write_t2_series(case / "t2", GRIDS["oblique"])
     write_t2_series(case / "dwi", GRIDS["oblique"])
+    adc = t2.with_array(np.linspace(0.4, 2.2, t2.array.size, dtype=np.float32).reshape(t2.array.shape))
+    sitk.WriteImage(adc.to_sitk(), str(case / "adc.nrrd"))
     labels = t2.with_array(ellipsoids(t2.geometry, 8.0))
     write(labels, nodes_of(labels), t2.acquisition.source_files, case / "mask.dcm")
     written: dict = {}
 
     class Same:
         def __init__(self, study) -> None:
-            self.dwi = self.dwi_unregistered = study.dwi
+            self.dwi, self.adc = study.dwi, study.adc
+            self.dwi_unregistered = study.dwi
             self.known = np.ones_like(study.dwi.array, dtype=bool)
 
     monkeypatch.setattr("LymphNodeSegLib.registration.register.register", lambda study, how: Same(study))
-    monkeypatch.setattr(own_cases, "write_case", lambda *values: written.update(t2=values[2], mask=values[4]))
+    monkeypatch.setattr(
+        own_cases, "write_case", lambda *values: written.update(t2=values[2], dwi=values[3], mask=values[4])
+    )
     assert own_cases.case_folders(tmp_path) == [case]
 
     class Config:
@@ -41,6 +47,9 @@ def test_dicom_cases(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     own_cases.prepare_own(case, Config(), tmp_path / "prepared")  # type: ignore[arg-type]
     np.testing.assert_array_equal(written["mask"], labels.array > 0)
     np.testing.assert_array_equal(written["t2"].array, t2.array)
+    registered, unregistered = written["dwi"]
+    np.testing.assert_allclose(registered.adc, adc.array * 1000, rtol=1e-3)  # um2/s, from another unit
+    assert unregistered.adc is None
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from Training.augment import augmented
 from Training.cases import AlignedDwi, Case, split_by_patient, write_case
 from Training.config import FIRST_BENCHMARK_SEED, config_of, read_config
 from Training.crops import Crops, batch_of
-from Training.evaluate import held_out_case
+from Training.evaluate import Registered, held_out_case
 from Training.learning import CropData
 from Training.phantoms import prepare_phantom, resampled, residual_lps_mm
 from Training.prepare import cache_folder
@@ -153,14 +153,14 @@ def test_without_displacement_resampling_agrees_with_simpleitk() -> None:
         Geometry((36, 40, 9), (0, -5, 1), (2, 2.2, 4), direction),
     )
     still = np.zeros((6, 90, 100, 3), dtype=np.float32)
-    ours = resampled(dwi, GEOMETRY, still)
+    array, known = resampled(dwi, GEOMETRY, still)
     grid = Image(still[..., 0], GEOMETRY).to_sitk()
     theirs = sitk.GetArrayFromImage(
         sitk.Resample(dwi.to_sitk(), grid, sitk.Transform(), sitk.sitkLinear, -1.0)
     )
-    inside = (theirs >= 0) & ours.known
+    inside = (theirs >= 0) & known
     assert inside.mean() > 0.2
-    np.testing.assert_allclose(ours.array[inside], theirs[inside], atol=2e-3)
+    np.testing.assert_allclose(array[inside], theirs[inside], atol=2e-3)
 
 
 def test_a_known_shift_is_undone() -> None:
@@ -168,7 +168,7 @@ def test_a_known_shift_is_undone() -> None:
     dwi.array[3, 40, 50] = 1.0
     shift = np.zeros((6, 90, 100, 3), dtype=np.float32)
     shift[..., 1] = 4.0  # what lies at p is found at p + 4 mm in y
-    moved = resampled(dwi, GEOMETRY, shift).array
+    moved, _ = resampled(dwi, GEOMETRY, shift)
     assert np.unravel_index(moved.argmax(), moved.shape) == (3, 35, 50)
 
 
@@ -203,18 +203,23 @@ def test_kept_phantoms_are_taken_again_and_varied_ones_kept_apart(
 ) -> None:
     made: list[bool] = []
 
-    def registered(varied: bool, registration: str) -> tuple[Image, Image, np.ndarray, Image]:
+    def registered(varied: bool, registration: str) -> Registered:
         made.append(varied)
         image = Image(np.full((6, 90, 100), 1.0 + varied, np.float32), GEOMETRY)
-        return image, image, image.array > 0, image.with_array(np.zeros((6, 90, 100), np.uint16))
+        adc, truth = (
+            image.with_array(700.0 * image.array),
+            image.with_array(np.zeros((6, 90, 100), np.uint16)),
+        )
+        return Registered(image, image, image.array > 0, adc, truth)
 
     monkeypatch.setattr("Training.evaluate.make_phantom", lambda seed, difficulty, varied: varied)
     monkeypatch.setattr("Training.evaluate.registered_phantom", registered)
     for varied in (False, True, False, True):
-        t2, _, known, truth = held_out_case(5, "standard", "rigid", tmp_path, varied)
-        assert t2.array[0, 0, 0] == 1.0 + varied
-        assert known.all()
-        assert not truth.array.any()
+        case = held_out_case(5, "standard", "rigid", tmp_path, varied)
+        assert case.t2.array[0, 0, 0] == 1.0 + varied
+        assert case.adc.array[0, 0, 0] == 700.0 * (1.0 + varied)
+        assert case.known.all()
+        assert not case.truth.array.any()
     assert made == [False, True]
 
 
