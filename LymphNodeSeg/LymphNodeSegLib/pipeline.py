@@ -66,6 +66,7 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
         Cancelled: the user asked to stop.
     """
     from .images.checks import check_pair
+    from .images.diffusion import adc_of
     from .network.flips import flip_spread
     from .network.inference import pick_device, segment_image
     from .network.model_file import load_model
@@ -85,9 +86,8 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
     registration = register(study, settings.registration, watch)
 
     watch.stage(SEGMENT)
-    probability = segment_image(
-        study.t2, registration.dwi, registration.known, model, device, watch, registration.adc
-    )
+    adc = registration.adc or adc_of(registration.dwi_series)
+    probability = segment_image(study.t2, registration.dwi, registration.known, model, device, watch, adc)
 
     watch.stage(MEASURE)
     labels = study.t2.with_array(find_nodes(probability, watch, peak=model.peak))

@@ -1,0 +1,49 @@
+"""ADC from two b-values, for a study that has no map of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import numpy as np
+
+from .image import Acquisition, Image
+
+LEAST_DIFFERENCE_S_MM2 = 400.0
+"""Between the two b-values: with less, noise makes the ADC."""
+HIGHEST_B_S_MM2 = 1000.0
+"""Where there is a choice: above, the signal of most tissue is noise."""
+FAINTEST = 0.05
+"""Share of the bright signal (99th percentile) at the low b-value below which nothing was measured."""
+HIGHEST_ADC_UM2_S = 4000.0
+
+
+def adc_of(series: Sequence[Image]) -> Optional[Image]:
+    """ADC = ln(S_low / S_high) / (b_high - b_low), in um2/s; 0 where there is too little signal.
+
+    Args:
+        series: Every b-value of one acquisition, on one grid.
+
+    Returns:
+        float32 on the same grid; None where no two measured b-values are far enough apart.
+    """
+    known = [
+        one for one in series if one.acquisition.b_value_s_mm2 is not None and not one.acquisition.computed
+    ]
+    if not known:
+        return None
+    low = min(known, key=_b_value)
+    far = [one for one in known if _b_value(one) - _b_value(low) >= LEAST_DIFFERENCE_S_MM2]
+    if not far:
+        return None
+    usual = [one for one in far if _b_value(one) <= HIGHEST_B_S_MM2]
+    high = max(usual, key=_b_value) if usual else min(far, key=_b_value)
+    before, after = (one.array.astype(np.float32, copy=False) for one in (low, high))
+    seen = (before > FAINTEST * np.percentile(before, 99)) & (after > 0)
+    ratio = np.divide(before, after, out=np.ones_like(before), where=seen)
+    adc = np.log(ratio) * np.float32(1e6 / (_b_value(high) - _b_value(low)))
+    return Image(np.clip(adc, 0.0, HIGHEST_ADC_UM2_S), low.geometry, Acquisition("ADC"))
+
+
+def _b_value(image: Image) -> float:
+    return float(image.acquisition.b_value_s_mm2 or 0.0)
