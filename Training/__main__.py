@@ -134,25 +134,27 @@ def run(
     jobs: Annotated[int, typer.Option(help="Processes that work at the same time.")] = 1,
     cases: Annotated[int, typer.Option(help="Phantoms of each difficulty to evaluate on.")] = 40,
 ) -> None:
-    """Everything: prepare, train, export, evaluate; called again, it goes on where it was cut off."""
+    """Everything: prepare, train both looks, evaluate; called again, it goes on where it was cut off."""
     from .config import read_config
     from .evaluate import evaluate_phantoms
-    from .export import export_model
+    from .export import export_model, with_scores
     from .prepare import prepare_cases
+    from .second import train_second_look
     from .train import run_training
 
-    chosen, last, model = read_config(config), out / "last.ckpt", out / "model.pt"
+    chosen, last = read_config(config), out / "last.ckpt"
     prepare_cases(chosen, jobs)
     run_training(chosen, out, last if last.exists() else None)
-    export_model(last, model)
+    export_model(last, out / "first.pt")
+    both = train_second_look(str(out / "first.pt"), chosen, out / "second")
     scores = {
         difficulty: evaluate_phantoms(
-            str(model), range(900_000, 900_000 + cases), difficulty, "deformable", jobs=jobs
+            str(both), range(900_000, 900_000 + cases), difficulty, "deformable", jobs=jobs
         )
         for difficulty in ("standard", "hard")
     }
     (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
-    print(f"sha256 {export_model(last, model, out / 'scores.json')}")
+    print(f"sha256 {with_scores(both, scores, out / 'model.pt')}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 from LymphNodeSegLib import __version__
 from LymphNodeSegLib.network.eru_net import for_inference
 from LymphNodeSegLib.network.fusion import fuse
-from LymphNodeSegLib.network.model_file import save_model
+from LymphNodeSegLib.network.model_file import CARD_FILE, save_model
 from LymphNodeSegLib.network.runner import forward
 from scipy import ndimage
 from torch import Tensor, nn
@@ -131,6 +132,24 @@ def export_model(
     if listed:
         list_model(out, card, sha256)
     return sha256
+
+
+def with_scores(model_file: Path, scores: dict[str, Any], out: Path) -> str:
+    """Write a model file again, with figures in its card.
+
+    Args:
+        model_file: Of `export_model` or `second.train_second_look`.
+        scores: Plain values.
+        out: The file to write.
+
+    Returns:
+        Its sha256.
+    """
+    extra = {CARD_FILE: ""}
+    network = torch.jit.load(str(model_file), map_location="cpu", _extra_files=extra)
+    card = {**json.loads(extra[CARD_FILE]), "scores": scores}
+    torch.jit.save(network, str(out), _extra_files={CARD_FILE: json.dumps(card, indent=1)})
+    return hashlib.sha256(out.read_bytes()).hexdigest()
 
 
 def held_out_logits(

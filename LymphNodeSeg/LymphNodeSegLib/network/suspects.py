@@ -35,6 +35,8 @@ ADC_LEAST = 100.0
 """Below, in um2/s, an ADC was not measured: maps are 0 where there was too little signal."""
 SUREST = 0.9975
 """ERU-Net's probability is shown up to this, and down to what is left to 1."""
+AT_ONCE = 32
+"""Places in memory at a time, 1 MB each: an image of noise has thousands."""
 
 
 @dataclass(frozen=True)
@@ -135,16 +137,16 @@ def looked_again(
     import torch
 
     progress = progress or Silent()
-    places = places_in(first.numpy())
+    places = sorted(places_in(first.numpy()), key=lambda one: one.size)
     total, count = torch.zeros_like(first), torch.zeros_like(first)
     done = 0
-    for size in sorted({one.size for one in places}):
-        alike = [one for one in places if one.size == size]
-        shown = torch.stack([channels_of(*(cut(one, place) for one in (*volumes, first))) for place in alike])
-        part = Part(progress, done / len(places), (done + len(alike)) / len(places))
-        for place, answer in zip(alike, forward(shown, second, device, part)):
+    while done < len(places):
+        some = [one for one in places[done : done + AT_ONCE] if one.size == places[done].size]
+        shown = torch.stack([channels_of(*(cut(one, place) for one in (*volumes, first))) for place in some])
+        part = Part(progress, done / len(places), (done + len(some)) / len(places))
+        for place, answer in zip(some, forward(shown, second, device, part)):
             _put_back(answer.sigmoid(), place, total, count)
-        done += len(alike)
+        done += len(some)
     return torch.where(count > 0, total / count.clamp(min=1), first)
 
 
