@@ -186,8 +186,9 @@ def draw_reliability(card: dict[str, Any], out: Path) -> None:
 
     draw.rectangle([place(0, 1), place(1, 0)], outline="gray")
     draw.line([place(0, 0), place(1, 1)], fill="lightgray")
+    calibration = card.get("second_look", card)["calibration"]  # of what makes the result
     for row, (name, color) in enumerate((("before", "gray"), ("after", "firebrick"))):
-        curve = card["calibration"][name]
+        curve = calibration[name]
         points = [place(x, y) for x, y in zip(curve["mean_probability"], curve["share_of_nodes"])]
         draw.line(points, fill=color, width=2)
         words = f"{name} scaling: ECE {curve['expected_calibration_error']:.2f}"
