@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from LymphNodeSegLib import pipeline
@@ -50,34 +51,43 @@ class MemoryWatch(Silent):
             self.peak_mib[self.stage_name] = max(resident_mib, self.peak_mib.get(self.stage_name, 0.0))
 
 
-def inference_ratio(reading: Reading, repeats: int) -> tuple[float, float]:
-    """Median seconds of whole inference and of its bare batched forward passes, taken in turn.
+def inference_times(reading: Reading, repeats: int) -> tuple[float, float, float]:
+    """Median seconds of whole inference, of its first look alone, and of the bare forward passes of that.
 
-    The bare passes run on the same batches of the same slices, resident in the number format and memory
-    layout that inference itself uses; nothing but the network is timed.
+    The three are taken in turn. The bare passes run on the same batches of the same slices, resident in the
+    number format and memory layout that inference itself uses; nothing but ERU-Net is timed.
     """
     import torch
     from LymphNodeSegLib.network import inference, runner
 
-    arguments = (reading.study.t2, reading.registration.dwi, reading.registration.known, reading.model)
-    device = reading.device
-    network, dtype = runner.runner_for(reading.model.network, device)
-    whole, bare = [], []
+    images = (reading.study.t2, reading.registration.dwi, reading.registration.known)
+    both, device, adc = reading.model, reading.device, reading.registration.adc
+    first = replace(both, second=None)
+    network, dtype = runner.runner_for(first.network, device)
+    spent: dict[str, list[float]] = {"whole": [], "first": [], "bare": []}
     with torch.inference_mode():
-        slices = inference.prepare(*arguments)[:].to(device, dtype)
+        slices = inference.prepare(*images, first)[:].to(device, dtype)
         batch = runner.batch_size(slices, device)
         batches = [part.contiguous(memory_format=torch.channels_last) for part in slices.split(batch)]
-        for _ in range(repeats):
-            began = time.perf_counter()
-            inference.segment_image(*arguments, device)
-            whole.append(time.perf_counter() - began)
-            began = time.perf_counter()
+
+        def bare() -> None:
             for part in batches:
                 network(part)
             if device == "cuda":
                 torch.cuda.synchronize()
-            bare.append(time.perf_counter() - began)
-    return sorted(whole)[repeats // 2], sorted(bare)[repeats // 2]
+
+        ways = {
+            "whole": lambda: inference.segment_image(*images, both, device, adc=adc),
+            "first": lambda: inference.segment_image(*images, first, device),
+            "bare": bare,
+        }
+        for _ in range(repeats):
+            for name, way in ways.items():
+                began = time.perf_counter()
+                way()
+                spent[name].append(time.perf_counter() - began)
+    whole, alone, least = (sorted(times)[repeats // 2] for times in spent.values())
+    return whole, alone, least
 
 
 def main() -> None:
@@ -99,8 +109,9 @@ def main() -> None:
     for name in pipeline.STAGES:
         print(f"{name:<28}{reading.seconds[name]:>9.2f}{watch.peak_mib.get(name, 0.0):>10.0f}")
     print(f"{'study to result':<28}{total:>9.2f}{max(watch.peak_mib.values()):>10.0f}   on {reading.device}")
-    whole, bare = inference_ratio(reading, 21)
-    print(f"inference {whole:.2f} s, bare forward passes {bare:.2f} s: ratio {whole / bare:.3f}")
+    whole, first, bare = inference_times(reading, 21)
+    print(f"first look {first:.2f} s, its bare forward passes {bare:.2f} s: ratio {first / bare:.3f}")
+    print(f"both looks {whole:.2f} s: ratio to the first {whole / first:.3f}")
 
 
 if __name__ == "__main__":
