@@ -77,9 +77,14 @@ class PlaceData(lightning.LightningDataModule):
         super().__init__()
         self._config, device = config, pick_device()
         sides = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
-        self.training, self.validation = (
-            [one for case in side for one in first_look(case, model, device) if one.places] for side in sides
-        )
+        count, done = sum(map(len, sides)), 0
+        suspects: list[list[SuspectCase]] = [[], []]
+        for side, found in zip(sides, suspects):
+            for case in side:
+                found += [one for one in first_look(case, model, device) if one.places]
+                done += 1
+                print(f"First look: {done} of {count}", flush=True)
+        self.training, self.validation = suspects
         if not (self.training and self.validation):
             raise InputError(
                 f"Model '{model.name}' suspects nothing in the prepared cases: nothing to learn from."
