@@ -61,7 +61,8 @@ def inference_times(reading: Reading, repeats: int) -> tuple[float, float, float
     from LymphNodeSegLib.network import inference, runner
 
     images = (reading.study.t2, reading.registration.dwi, reading.registration.known)
-    both, device, adc = reading.model, reading.device, reading.registration.adc
+    both, device = reading.model, reading.device
+    adc = pipeline.adc_for(reading.registration, both, Silent())
     first = replace(both, second=None)
     network, dtype = runner.runner_for(first.network, device)
     spent: dict[str, list[float]] = {"whole": [], "first": [], "bare": []}

@@ -52,12 +52,13 @@ def second_look(
     ],
     config: ConfigOption = CONFIG,
     model: Annotated[str, typer.Option(help="The first look: name of a bundled model, or a file.")] = "",
+    scores: Annotated[Optional[Path], typer.Option(help="JSON of `evaluate` to put into the card.")] = None,
 ) -> None:
     """Train a second look on what a model suspects in the prepared cases; called again, it goes on."""
     from .config import read_config
     from .second import train_second_look
 
-    print(f"Trained: {train_second_look(model, read_config(config), out)}")
+    print(f"Trained: {train_second_look(model, read_config(config), out, scores)}")
 
 
 @app.command()
@@ -92,12 +93,13 @@ def evaluate(
         Optional[Path], typer.Option(help="Folder that keeps the registered phantoms, for other models.")
     ] = None,
     varied: Annotated[bool, typer.Option(help="Phantoms that show more than the benchmark's.")] = False,
+    adc: Annotated[bool, typer.Option(help="Whether the studies have an ADC map.")] = True,
 ) -> None:
     """Run the whole road on phantoms that were never trained on and compare with their truth."""
     from .evaluate import evaluate_phantoms
 
     seeds = range(first_seed, first_seed + cases)
-    evaluate_phantoms(model, seeds, difficulty, registration, out, jobs, keep, varied)
+    evaluate_phantoms(model, seeds, difficulty, registration, out, jobs, keep, varied, adc)
 
 
 @app.command()
@@ -145,8 +147,10 @@ def run(
     chosen, last = read_config(config), out / "last.ckpt"
     prepare_cases(chosen, jobs)
     run_training(chosen, out, last if last.exists() else None)
-    export_model(last, out / "first.pt")
-    both = train_second_look(str(out / "first.pt"), chosen, out / "second")
+    first = out / "first.pt"
+    if not first.exists() or first.stat().st_mtime < last.stat().st_mtime:
+        export_model(last, first)
+    both = train_second_look(str(first), chosen, out / "second")
     scores = {
         difficulty: evaluate_phantoms(
             str(both), range(900_000, 900_000 + cases), difficulty, "deformable", jobs=jobs

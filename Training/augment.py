@@ -26,6 +26,18 @@ def augmented(
         share: 1 for the full strength, 0 for flips alone.
         chance: Where randomness comes from.
     """
+    with exact(inputs.device):
+        return _augmented(inputs, nodes, preprocessing, share, chance)
+
+
+def exact(device: torch.device) -> torch.autocast:
+    """Without the coarse numbers that a network is trained in: a grid in bfloat16 is off by half a pixel."""
+    return torch.autocast(device.type, enabled=False)
+
+
+def _augmented(
+    inputs: Tensor, nodes: Tensor, preprocessing: Preprocessing, share: float, chance: Generator
+) -> tuple[Tensor, Tensor]:
     inputs, nodes = _moved(inputs, nodes, preprocessing, share, chance)
     if preprocessing.fusion == "weighted":
         return intensities(inputs, share, chance), nodes

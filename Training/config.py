@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,5 +136,6 @@ def config_of(values: dict[str, Any]) -> Config:
         unknown = set(value or {}) - {one.name for one in fields(kind)}
         if unknown:
             raise InputError(f"'{key}' has no setting '{sorted(unknown)[0]}'.")
-        chosen[key] = kind(**(value or {}))
+        start = SECOND_LOOK if key == "second_look" else kind()
+        chosen[key] = replace(start, **(value or {}))
     return Config(**chosen)

@@ -32,6 +32,7 @@ def evaluate_phantoms(
     jobs: int = 1,
     keep: Optional[Path] = None,
     varied: bool = False,
+    adc: bool = True,
 ) -> dict[str, Any]:
     """Figures pooled over phantoms; prints a line for each case and one for all.
 
@@ -44,6 +45,7 @@ def evaluate_phantoms(
         jobs: Processes at a time; more than one leaves the graphics card alone.
         keep: See `held_out_case`.
         varied: See `make_phantom`; the benchmark's are not.
+        adc: False keeps the ADC from the second look.
     """
     one_case = partial(
         _evaluate_phantom,
@@ -53,13 +55,20 @@ def evaluate_phantoms(
         jobs=jobs,
         keep=keep,
         varied=varied,
+        adc=adc,
     )
     results = []
     with get_context("spawn").Pool(jobs) if jobs > 1 else _InThisProcess() as workers:
         for seed, figures in zip(seeds, workers.imap(one_case, seeds)):
             results.append(figures)
             print(f"{seed}: {line_of(figures)}", flush=True)
-    figures = {"difficulty": difficulty, "registration": registration, "varied": varied, **pool(results)}
+    figures = {
+        "difficulty": difficulty,
+        "registration": registration,
+        "varied": varied,
+        "adc": adc,
+        **pool(results),
+    }
     print(f"{difficulty}, {len(results)} cases: {line_of(figures)}")
     if out:
         out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -86,6 +95,7 @@ def _evaluate_phantom(
     jobs: int,
     keep: Optional[Path],
     varied: bool,
+    adc: bool,
 ) -> dict[str, Any]:
     import torch
 
@@ -93,7 +103,7 @@ def _evaluate_phantom(
         torch.set_num_threads(1)
     model = load_model(model_name, trust_unlisted=True)
     case = held_out_case(seed, difficulty, registration, keep, varied)
-    return evaluate_case(case, model, "cpu" if jobs > 1 else pick_device())
+    return evaluate_case(case, model, "cpu" if jobs > 1 else pick_device(), adc)
 
 
 @dataclass(frozen=True)
@@ -157,9 +167,9 @@ def registered_phantom(phantom: Phantom, registration: str) -> Registered:
     return Registered(phantom.t2, registered.dwi, registered.known, registered.adc, truth)
 
 
-def evaluate_case(case: Registered, model: Model, device: str) -> dict[str, Any]:
+def evaluate_case(case: Registered, model: Model, device: str, adc: bool = True) -> dict[str, Any]:
     """Figures of one case, as `nodes.evaluation.evaluate` gives them."""
-    probability = segment_image(case.t2, case.dwi, case.known, model, device, adc=case.adc)
+    probability = segment_image(case.t2, case.dwi, case.known, model, device, adc=case.adc if adc else None)
     return evaluate(case.t2.with_array(find_nodes(probability, peak=model.peak)), case.truth)
 
 

@@ -116,7 +116,7 @@ def export_model(
             "cases": ready.learner.hparams.get("training_cases"),
             "source": "synthetic pelvises" if config.data.source == "phantom" else "own cases",
             "steps": ready.steps,
-            "config": {**config.as_dict(), "data": {**config.as_dict()["data"], "cache": "", "source": ""}},
+            "config": _told(config),
             "lymphnodeseg": __version__,
             "date": date.today().isoformat(),
         },
@@ -132,6 +132,13 @@ def export_model(
     if listed:
         list_model(out, card, sha256)
     return sha256
+
+
+def _told(config: Config) -> dict[str, Any]:
+    """What a card says of a configuration: no path of this machine, no schedule of another network."""
+    values = config.as_dict()
+    del values["second_look"]
+    return {**values, "data": {**values["data"], "cache": "", "source": ""}}
 
 
 def with_scores(model_file: Path, scores: dict[str, Any], out: Path) -> str:

@@ -20,6 +20,7 @@ from .config import Config, Schedule, config_of
 from .crops import Crops, batch_of
 from .prepare import cases_of
 
+VALIDATION_STEPS = 12
 READERS = 4
 """Cases that are read from disk at a time."""
 RESIDENT_SHARE = 0.65
@@ -78,7 +79,7 @@ class CropData(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         """The same crops each time, as long as no case is added."""
-        return self._loader(self.cases()[1], 12, self._config.seed + 1, 0)
+        return self._loader(self.cases()[1], VALIDATION_STEPS, self._config.seed + 1, 0)
 
 
 def fits(cases: list[Case], device: torch.device) -> bool:

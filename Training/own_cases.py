@@ -53,6 +53,7 @@ def prepare_own(source: Path, config: Config, folder: Path) -> None:
         InputError: a file is missing or cannot be used, or the mask lies elsewhere than the T2.
     """
     from LymphNodeSegLib.registration.register import register
+    from LymphNodeSegLib.registration.resample import unmoved
 
     if folder.exists():
         return
@@ -64,10 +65,10 @@ def prepare_own(source: Path, config: Config, folder: Path) -> None:
     except InputError as error:
         raise InputError(f"Case '{source.name}': {error}") from None
     registered = register(study, "deformable")
-    adc_array = None if registered.adc is None else registered.adc.array
+    adcs = [None, None] if study.adc is None else [registered.adc, unmoved(study.adc, t2.geometry)]
     variants = [
-        AlignedDwi(registered.dwi.array, registered.known, adc_array),
-        AlignedDwi(registered.dwi_unregistered.array, registered.known),
+        AlignedDwi(image.array, registered.known, None if one is None else one.array)
+        for image, one in zip((registered.dwi, registered.dwi_unregistered), adcs)
     ]
     write_case(folder, patient_of(source), t2, variants, mask.array > 0, config.preprocessing)
 

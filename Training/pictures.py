@@ -105,8 +105,8 @@ def draw_beside(t2_path: Path, result: Path, seeds: Sequence[int], difficulty: s
     for seed in seeds:
         phantom = make_phantom(seed, difficulty, "axial", varied=True)
         grid = phantom.t2.geometry
-        dwi = resampled(preferred_dwi(phantom), grid, phantom.displacement_lps_mm)
-        pairs.append((phantom.t2, phantom.t2.with_array(dwi.array * dwi.known)))
+        dwi, known = resampled(preferred_dwi(phantom), grid, phantom.displacement_lps_mm)
+        pairs.append((phantom.t2, phantom.t2.with_array(dwi * known)))
     rows = []
     for image in (one for pair in pairs for one in pair):
         low, high = np.percentile(image.array, (1.0, 99.5))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from LymphNodeSegLib.network.fusion import fuse
+from LymphNodeSegLib.network.inference import Prepared
 from LymphNodeSegLib.network.model_file import Model
 from LymphNodeSegLib.network.runner import forward
-from LymphNodeSegLib.network.suspects import SIDE_PIXELS, SLICES, Place, channels_of, cut, places_in
+from LymphNodeSegLib.network.suspects import SIDE_PIXELS, SLICES, channels_of, cut, places_in
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
@@ -45,8 +45,12 @@ class SuspectCase:
 
     def shown(self, start: Sequence[int], size: Sequence[int]) -> Tensor:
         """What the second look sees, the nodes, and where it may draw: [slices, channels, rows, columns]."""
-        window = Place((slice(0), slice(0), slice(0)), np.zeros(0), tuple(start), tuple(size))  # type: ignore[arg-type]
-        seen = channels_of(*(cut(one, window).float() for one in self.volumes))
+        seen = channels_of(*(cut(one, start, size).float() for one in self.volumes))
+        last = [cut(self.nodes, start, size).float(), self.drawn(start, size).float()]
+        return torch.cat([seen, torch.stack(last, 1)], 1)
+
+    def drawn(self, start: Sequence[int], size: Sequence[int]) -> Tensor:
+        """Where in a window the second look may draw, boolean [slices, rows, columns]."""
         drawn = torch.zeros(tuple(size), dtype=torch.bool)
         for place in self.places:
             inner, outer = [], []
@@ -55,8 +59,7 @@ class SuspectCase:
                 inner.append(slice(low - here.start, max(low, high) - here.start))
                 outer.append(slice(low - first, max(low, high) - first))
             drawn[tuple(outer)] |= torch.from_numpy(place.mask[tuple(inner)])
-        nodes = cut(self.nodes, window).float()
-        return torch.cat([seen, nodes[:, None], drawn.float()[:, None]], 1)
+        return drawn
 
 
 def first_look(case: Case, model: Model, device: str) -> list[SuspectCase]:
@@ -79,16 +82,16 @@ def first_look(case: Case, model: Model, device: str) -> list[SuspectCase]:
 
 
 def _probability(case: Case, variant: int, model: Model, device: str) -> Tensor:
+    """ERU-Net's probability [k, j, i]."""
     t2, dwi, known = (one.float() for one in (case.t2, case.dwi[variant], case.known[variant]))
     height, width = t2.shape[1:]
     pad = (0, -width % model.stride, 0, -height % model.stride)
     padded = [functional.pad(one[:, None], pad, mode="replicate")[:, 0] for one in (t2, dwi, known)]
-    logits = []
+    whole = (0, height, 0, width)
+    prepared = Prepared(*padded, torch.zeros(0), model.preprocessing, whole, (height, width))
     with torch.inference_mode():
-        for k in range(len(t2)):
-            fused = fuse(padded[0], padded[1], padded[2], model.preprocessing, slice(k, k + 1))
-            logits.append(forward(fused, model.network, device)[0, 0, :height, :width])
-        return torch.stack(logits).div_(model.temperature).add_(model.offset).sigmoid_()
+        logits = forward(prepared, model.network, device)[:, 0, :height, :width]
+        return logits.div(model.temperature).add_(model.offset).sigmoid_()
 
 
 class PlaceCrops(Dataset):

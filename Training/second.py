@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import json
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import lightning
+import numpy as np
 import torch
 from LymphNodeSegLib import __version__
 from LymphNodeSegLib.errors import InputError
@@ -21,31 +24,33 @@ from torch.utils.data import DataLoader
 
 from .cases import split_by_patient
 from .config import Config, config_of
-from .export import best_peak_of, fitted_scaling, reliability
-from .learning import optimizer_of, strength
+from .export import CALIBRATION_CASES, best_peak_of, fitted_scaling, reliability, with_scores
+from .learning import VALIDATION_STEPS, optimizer_of, strength
 from .place_augment import augmented_places
 from .places import PlaceCrops, SuspectCase, first_look
 from .prepare import cases_of
 from .train import trainer_of
+from .warm_start import read_checkpoint
 
-VALIDATION_STEPS = 12
 
-
-def train_second_look(model_name: str, config: Config, out: Path) -> Path:
+def train_second_look(model_name: str, config: Config, out: Path, scores: Optional[Path] = None) -> Path:
     """Train a second look for a model, and write a model file that has both.
 
-    Goes on from ``last.ckpt`` in `out` where that is. ERU-Net stays as it is.
+    Goes on from ``last.ckpt`` in `out` where that is; where it was finished, only the file is written again.
+    ERU-Net stays as it is.
 
     Args:
         model_name: As `load_model` takes it; a file need not be listed.
         config: Where the cases are, how they are split, and `second_look`'s schedule.
         out: Folder for checkpoints, curves, and ``model.pt``.
+        scores: JSON figures to put into the card.
 
     Returns:
         The model file.
 
     Raises:
-        InputError: there is no prepared case, or the cases were prepared for another model.
+        InputError: there are too few cases, they were prepared for another model, or `out` holds another
+            training.
     """
     model = load_model(model_name, trust_unlisted=True)
     if model.preprocessing.pixel_mm != config.preprocessing.pixel_mm:
@@ -53,13 +58,18 @@ def train_second_look(model_name: str, config: Config, out: Path) -> Path:
             f"The cases have pixels of {config.preprocessing.pixel_mm} mm and model '{model.name}' wants "
             f"{model.preprocessing.pixel_mm}: prepare them with the model's preprocessing."
         )
+    last = out / "last.ckpt"
+    if last.exists() and read_checkpoint(last)["hyper_parameters"].get("first_look") != model.sha256:
+        raise InputError(f"'{out.name}' holds the training of something else: choose another folder.")
     lightning.seed_everything(config.seed, workers=True)
-    places = PlaceData(config, model)
-    learner, last = SecondLearner(config.as_dict()), out / "last.ckpt"
+    places, learner = PlaceData(config, model), SecondLearner(config.as_dict(), model.sha256)
     resume = last if last.exists() else None
     trainer_of(config.second_look, out).fit(learner, datamodule=places, ckpt_path=resume, weights_only=False)
-    learner.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["state_dict"])
-    return export_second_look(learner, places.validation, model, out / "model.pt", len(places.training))
+    learner.load_state_dict(read_checkpoint(last)["state_dict"])
+    export_second_look(learner, places, model, out / "model.pt")
+    if scores:
+        with_scores(out / "model.pt", json.loads(scores.read_text(encoding="utf-8")), out / "model.pt")
+    return out / "model.pt"
 
 
 class PlaceData(lightning.LightningDataModule):
@@ -70,7 +80,7 @@ class PlaceData(lightning.LightningDataModule):
         model: Whose suspects they are.
 
     Raises:
-        InputError: there is no prepared case, or the model suspects nothing in them.
+        InputError: there are too few prepared cases, or the model suspects nothing in them.
     """
 
     def __init__(self, config: Config, model: Model) -> None:
@@ -85,7 +95,9 @@ class PlaceData(lightning.LightningDataModule):
                 done += 1
                 print(f"First look: {done} of {count}", flush=True)
         self.training, self.validation = suspects
-        if not (self.training and self.validation):
+        if not all(sides):
+            raise InputError("Cases of at least two patients are needed: one is kept for validation.")
+        if not all(suspects):
             raise InputError(
                 f"Model '{model.name}' suspects nothing in the prepared cases: nothing to learn from."
             )
@@ -110,13 +122,19 @@ class SecondLearner(lightning.LightningModule):
 
     Args:
         config: The run, as plain values, so that a checkpoint holds it.
+        first_look: Hash of the model file whose suspects it learns from.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], first_look: str) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.config = config_of(config)
         self.network = SecondLook()
+
+    def on_fit_start(self) -> None:
+        """Let the network be compiled where that was asked for."""
+        if self.config.second_look.compile:
+            self.network.compile()
 
     def _chance(self, seed: int) -> torch.Generator:
         chance = torch.Generator(device=self.device)
@@ -127,7 +145,7 @@ class SecondLearner(lightning.LightningModule):
         """One batch."""
         share = strength(self.config.second_look, self.global_step)
         chance = self._chance(self.config.seed * 10_000_000 + self.global_step)
-        seen, nodes, drawn = augmented_places(batch, share, chance)
+        seen, nodes, drawn = augmented_places(batch, self.config.preprocessing.pixel_mm, share, chance)
         loss = loss_where_drawn(self.network(seen).float(), nodes, drawn)
         self.log("loss", loss, prog_bar=True)
         return loss
@@ -138,7 +156,9 @@ class SecondLearner(lightning.LightningModule):
 
     def validation_step(self, batch: Tensor, index: int) -> None:
         """Count pixels of one batch."""
-        seen, nodes, drawn = augmented_places(batch, 0.0, self._chance(index))
+        seen, nodes, drawn = augmented_places(
+            batch, self.config.preprocessing.pixel_mm, 0.0, self._chance(index)
+        )
         found = (self.network(seen) > 0) & (drawn > 0)
         true = nodes * drawn > 0
         self._counts += torch.stack([(found & true).sum(), (found & ~true).sum(), (~found & true).sum()])
@@ -166,38 +186,36 @@ def loss_where_drawn(logits: Tensor, nodes: Tensor, drawn: Tensor) -> Tensor:
     return entropy / drawn.sum().clamp(min=1.0) + 1.0 - dice
 
 
-def export_second_look(
-    learner: SecondLearner, held_out: Sequence[SuspectCase], model: Model, out: Path, training_cases: int
-) -> Path:
+def export_second_look(learner: SecondLearner, places: PlaceData, model: Model, out: Path) -> None:
     """Scale the second look's probability on held-out cases and write a model file with both looks.
 
     Args:
         learner: As it was trained.
-        held_out: Cases that it did not learn from.
+        places: What it learned from, and what it did not.
         model: The first look.
         out: The model file (.pt).
-        training_cases: How many it learned from.
     """
-    second = for_inference(learner.network)
-    sure, truth, drawn = zip(*(_whole(one, second) for one in held_out))
+    second, held_out = for_inference(learner.network), places.validation[:CALIBRATION_CASES]
+    sure = [_whole(one, second) for one in held_out]
+    drawn = [one.drawn((0, 0, 0), one.nodes.shape) for one in held_out]
     logits = torch.cat([torch.logit(one[where], 1e-6) for one, where in zip(sure, drawn)])
-    nodes = torch.cat([one[where] for one, where in zip(truth, drawn)])
+    nodes = torch.cat([one.nodes[where].float() for one, where in zip(held_out, drawn)])
     temperature, offset = fitted_scaling(logits, nodes)
-    scale(second, temperature, offset)
-    scaled = [
-        torch.where(where, torch.sigmoid(torch.logit(one, 1e-6) / temperature + offset), one)
-        for one, where in zip(sure, drawn)
-    ]
-    config = learner.config
+
+    def scaled() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for case, one, where in zip(held_out, sure, drawn):
+            probability = torch.sigmoid(torch.logit(one, 1e-6) / temperature + offset)
+            yield torch.where(where, probability, one).numpy(), case.nodes.numpy()
+
     card = {
         **model.card,
-        "peak_probability": best_peak_of((one.numpy(), true.numpy()) for one, true in zip(scaled, truth)),
+        "peak_probability": best_peak_of(scaled()),
         "second_look": {
-            "cases": training_cases,
+            "cases": len({one.patient for one in places.training}),
             "first_look": model.sha256,
-            "schedule": config.as_dict()["second_look"],
+            "schedule": learner.config.as_dict()["second_look"],
             "calibration": {
-                "cases": len(held_out),
+                "cases": len({one.patient for one in held_out}),
                 "before": reliability(logits, nodes, 1.0, 0.0),
                 "after": reliability(logits, nodes, temperature, offset),
             },
@@ -207,22 +225,21 @@ def export_second_look(
         "scores": {},
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_model(model.network, card, out, second)
-    return out
+    save_model(model.network, card, out, scaled_second_look(second, temperature, offset))
 
 
-def _whole(case: SuspectCase, second: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
-    """Of a whole case: probability after the second look, truth, and where it may draw, each [k, j, i]."""
+def _whole(case: SuspectCase, second: nn.Module) -> Tensor:
+    """Probability of a whole case after the second look, [k, j, i]."""
     with torch.inference_mode():
         t2, dwi, known, adc, first = (one.float() for one in case.volumes)
-        sure = looked_again((t2, dwi, known, adc), first, second, pick_device())
-    drawn = case.shown((0, 0, 0), sure.shape)[:, -1] > 0
-    return sure, case.nodes.float(), drawn
+        return looked_again((t2, dwi, known, adc), first, second, pick_device())
 
 
-def scale(second: nn.Module, temperature: float, offset: float) -> None:
-    """Make a second look's logits those of a scaled probability, see `export.fitted_scaling`."""
+def scaled_second_look(second: nn.Module, temperature: float, offset: float) -> nn.Module:
+    """A copy whose logits are divided by `temperature`, and to which `offset` is added."""
+    scaled: Any = copy.deepcopy(second)
     with torch.no_grad():
-        second.head.weight.div_(temperature)
-        second.head.bias.div_(temperature).add_(offset)
-        second.trust.div_(temperature)
+        scaled.head.weight.div_(temperature)
+        scaled.head.bias.div_(temperature).add_(offset)
+        scaled.trust.div_(temperature)
+    return scaled

@@ -12,7 +12,9 @@ from .result_folder import RESULT_FILES, ResultFolder
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .images.image import StudyImages
+    from .images.image import Image, StudyImages
+    from .network.model_file import Model
+    from .registration.result import Registration
 
 READ, REGISTER, SEGMENT, MEASURE, WRITE = (
     "Reading images",
@@ -66,7 +68,6 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
         Cancelled: the user asked to stop.
     """
     from .images.checks import check_pair
-    from .images.diffusion import adc_of
     from .network.flips import flip_spread
     from .network.inference import pick_device, segment_image
     from .network.model_file import load_model
@@ -86,7 +87,7 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
     registration = register(study, settings.registration, watch)
 
     watch.stage(SEGMENT)
-    adc = registration.adc or adc_of(registration.dwi_series)
+    adc = adc_for(registration, model, watch)
     probability = segment_image(study.t2, registration.dwi, registration.known, model, device, watch, adc)
 
     watch.stage(MEASURE)
@@ -115,6 +116,22 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
         tuple(watch.warnings),
         watch.seconds,
     )
+
+
+def adc_for(registration: Registration, model: Model, progress: Progress) -> Optional[Image]:
+    """The ADC that the second look is shown: the study's map, else that of two b-values, else none."""
+    from .images.diffusion import adc_of
+
+    if model.second is None or registration.adc is not None:
+        return registration.adc
+    adc = adc_of(registration.dwi_series)
+    if adc is None:
+        progress.message(
+            "There is no ADC, and no b-values to make one of: more of what is found will be no lymph node."
+        )
+    else:
+        progress.message(f"There is no ADC map: the network sees the ADC of {adc.acquisition.description}.")
+    return adc
 
 
 class Stopwatch:

@@ -39,6 +39,11 @@ def test_an_extrapolated_image_is_no_measurement() -> None:
     assert adc_of(series(0.0, 1400.0, computed=(1400.0,))) is None
 
 
+def test_images_on_different_scales_tell_nothing() -> None:
+    low, high = series(0.0, 800.0)
+    assert adc_of([low, high.with_array(20.0 * high.array)]) is None
+
+
 def test_high_b_values_are_taken_only_where_there_is_no_other() -> None:
     images = series(0.0, 1000.0, 2000.0)
     noisy = images[2].with_array(np.full_like(images[2].array, 100.0))

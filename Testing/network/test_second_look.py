@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from LymphNodeSegLib.errors import Cancelled
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.network.eru_net import EruNet, for_inference
 from LymphNodeSegLib.network.fusion import Preprocessing
@@ -14,16 +15,17 @@ from LymphNodeSegLib.network.inference import segment_image
 from LymphNodeSegLib.network.model_file import Model, load_model, save_model
 from LymphNodeSegLib.network.second_look import SecondLook, with_neighbors
 from LymphNodeSegLib.network.suspects import (
+    LARGEST_PIXELS,
     REACH_PIXELS,
     SIDE_PIXELS,
     SLICES,
     STRIDE,
-    Place,
     channels_of,
     cut,
     looked_again,
     places_in,
 )
+from LymphNodeSegLib.progress import Silent
 from torch import Tensor, nn
 
 OBLIQUE = (0.9, 0.0, -0.43588989, 0.0, 1.0, 0.0, 0.43588989, 0.0, 0.9)
@@ -126,7 +128,7 @@ def test_at_the_edge_and_larger_than_a_window() -> None:
 
 def test_beyond_the_volume_its_edge_is_repeated() -> None:
     volume = torch.arange(24.0).view(2, 3, 4)
-    shown = cut(volume, Place((slice(0),) * 3, np.zeros(0), (-1, -2, 2), (4, 4, 5)))
+    shown = cut(volume, (-1, -2, 2), (4, 4, 5))
     padded = np.pad(volume.numpy(), ((1, 1), (2, 0), (0, 3)), mode="edge")
     np.testing.assert_array_equal(shown.numpy(), padded[:, :4, 2:])
 
@@ -159,6 +161,74 @@ def test_answers_go_where_they_may_be_drawn_and_nowhere_else() -> None:
     assert 0 < int(drawn.sum()) < 0.2 * drawn.numel()
     torch.testing.assert_close(result[drawn], torch.sigmoid(50.0 * t2[drawn]))
     assert torch.equal(result[~drawn], volume[~drawn])
+
+
+def test_a_flood_is_left_to_the_first_look() -> None:
+    network = Channel(0, 0.0)
+    wide = (slice(1, 3), slice(10, 20), slice(5, 5 + LARGEST_PIXELS + 1))
+    first = torch.from_numpy(suspected((6, 40, LARGEST_PIXELS + 20), wide))
+    assert torch.equal(looked_again((torch.zeros_like(first),) * 4, first, network, "cpu"), first)
+    assert not network.shapes
+
+
+class Listener(Silent):
+    """Hears how far it is, and stops it at some point."""
+
+    def __init__(self, stop_at: int = 1000) -> None:
+        self.fractions: list[float] = []
+        self._stop_at = stop_at
+
+    def fraction(self, done: float) -> None:
+        self.fractions.append(done)
+        if len(self.fractions) == self._stop_at:
+            raise Cancelled("Cancelled.")
+
+
+def many_suspects() -> Tensor:
+    """Forty of one size, and two that are larger each in its own way."""
+    rows = [slice(row, row + 4) for row in range(10, 290, 40)]
+    boxes = [(slice(3, 5), row, slice(column, column + 5)) for row in rows for column in range(10, 250, 40)]
+    boxes[0] = (slice(0, 12), *boxes[0][1:])
+    boxes[1] = (boxes[1][0], slice(10, 130), boxes[1][2])
+    return torch.from_numpy(suspected((14, 300, 300), *boxes))
+
+
+def test_places_of_several_sizes_go_forward_evenly_and_can_be_cancelled() -> None:
+    first, network, listener = many_suspects(), Channel(0, 0.0), Listener()
+    nothing = torch.zeros_like(first)
+    looked_again((nothing,) * 4, first, network, "cpu", listener)
+    assert len({shape[1:] for shape in network.shapes}) == 3
+    assert sum(shape[0] for shape in network.shapes) == len(places_in(first.numpy())) > 30
+    assert listener.fractions == sorted(listener.fractions)
+    assert len(listener.fractions) > 4
+    with pytest.raises(Cancelled):
+        looked_again((nothing,) * 4, first, network, "cpu", Listener(stop_at=3))
+
+
+def test_memory_that_runs_out_is_told_once_a_size() -> None:
+    class Small(Channel):
+        def forward(self, places: Tensor) -> Tensor:
+            if len(places) > 2:
+                raise RuntimeError("CUDA out of memory")
+            return super().forward(places)
+
+    heard: list[str] = []
+    listener = Listener()
+    listener.message = heard.append  # type: ignore[method-assign]
+    first = many_suspects()
+    nothing = torch.zeros_like(first)
+    result = looked_again((nothing,) * 4, first, Small(0, 0.0), "cpu", listener)
+    assert torch.equal(result, looked_again((nothing,) * 4, first, Channel(0, 0.0), "cpu"))
+    assert 1 <= len(heard) <= 4
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_the_digits_give_nearly_the_same(dtype: torch.dtype) -> None:
+    network, places = for_inference(second_look()), torch.randn(2, 7, 6, 16, 16)
+    with torch.inference_mode():
+        whole = network(places).sigmoid()
+        half = network.to(dtype)(places.to(dtype)).float().sigmoid()
+    assert (whole - half).abs().max() < (0.02 if dtype == torch.float16 else 0.15)
 
 
 def test_nothing_suspected_nothing_run() -> None:

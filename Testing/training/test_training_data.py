@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from Training.augment import augmented
 from Training.cases import AlignedDwi, Case, split_by_patient, write_case
-from Training.config import FIRST_BENCHMARK_SEED, config_of, read_config
+from Training.config import FIRST_BENCHMARK_SEED, SECOND_LOOK, config_of, read_config
 from Training.crops import Crops, batch_of
 from Training.evaluate import Registered, held_out_case
 from Training.learning import CropData
@@ -133,6 +134,17 @@ def test_augmentation_moves_picture_and_truth_together(tmp_path: Path) -> None:
     assert not torch.equal(strong, changed)
 
 
+def test_half_precision_in_training_moves_no_pixel(tmp_path: Path) -> None:
+    """A grid in bfloat16 would be off by half a pixel."""
+    crops = Crops([write_small(tmp_path / "a", "a")], Preprocessing(), 80, 1.0, 4, seed=0, epoch=0)
+    batch = [torch.stack(one) for one in zip(*(crops[n] for n in range(4)))]
+    wanted = augmented(*batch, Preprocessing(), 1.0, torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = augmented(*batch, Preprocessing(), 1.0, torch.Generator().manual_seed(1))
+    for one, other in zip(wanted, found):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_every_fusion_can_be_augmented(tmp_path: Path, fusion: str) -> None:
     preprocessing = Preprocessing(fusion=fusion)
@@ -228,5 +240,6 @@ def test_the_configuration_is_checked() -> None:
     assert config_of(config.as_dict()) == config
     with pytest.raises(InputError, match="setting 'speed'"):
         config_of({"schedule": {"speed": 3}})
+    assert config_of({"second_look": {"steps": 7}}).second_look == replace(SECOND_LOOK, steps=7)
     with pytest.raises(InputError, match="benchmarks"):
         config_of({"data": {"first_seed": FIRST_BENCHMARK_SEED - 10, "cases": 11}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,17 @@ from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.network.fusion import Preprocessing
 from LymphNodeSegLib.network.inference import segment_image
 from LymphNodeSegLib.network.model_file import Model, load_model, save_model
-from LymphNodeSegLib.network.suspects import ADC_MIDDLE, ADC_SPREAD
+from LymphNodeSegLib.network.second_look import SecondLook
+from LymphNodeSegLib.network.suspects import ADC_MIDDLE, ADC_SPREAD, cut
 from torch import Tensor, nn
 
 from Training.cases import AlignedDwi, Case, write_case
 from Training.config import Config, Data, Schedule
+from Training.export import with_scores
 from Training.place_augment import augmented_places
 from Training.places import PlaceCrops, SuspectCase, first_look
 from Training.prepare import cache_folder
-from Training.second import PlaceData, loss_where_drawn, train_second_look
+from Training.second import PlaceData, loss_where_drawn, scaled_second_look, train_second_look
 
 GEOMETRY = Geometry((150, 140, 9), spacing_mm=(0.8, 0.8, 4.0))
 PREPROCESSING = Preprocessing()
@@ -65,8 +68,9 @@ def suspect_case(folder: Path, seed: int = 0) -> SuspectCase:
 def test_suspects_are_those_of_the_first_look_which_is_kept(tmp_path: Path) -> None:
     case = suspect_case(tmp_path / "a")
     assert len(case.places) == 4
-    for place in case.places:
-        assert 0.05 < case.volumes[4][place.region].float().max() <= 1.0
+    _, dwi, _ = patient(0)
+    bright = cut(torch.from_numpy(dwi.array), (0, 0, 0), dwi.array.shape) > 100
+    assert case.drawn((0, 0, 0), dwi.array.shape)[bright].float().mean() > 0.99
     kept = list((tmp_path / "a").glob("first-*.npy"))
     assert len(kept) == 1
     stamp = kept[0].stat().st_mtime_ns
@@ -89,7 +93,7 @@ def test_places_repeat_and_show_a_suspect(tmp_path: Path) -> None:
 def test_augmentation_moves_what_is_seen_with_the_truth(tmp_path: Path) -> None:
     crops = PlaceCrops([suspect_case(tmp_path / "a")], 24, seed=0, epoch=0)
     places = torch.stack([crops[n] for n in range(24)])
-    seen, nodes, drawn = augmented_places(places, 0.0, torch.Generator().manual_seed(0))
+    seen, nodes, drawn = augmented_places(places, 0.8, 0.0, torch.Generator().manual_seed(0))
     assert seen.shape == (24, 7, 6, 80, 80)
     assert nodes.shape == drawn.shape == (24, 7, 80, 80)
     suspected = (seen[:, :, 3] > 0) & (drawn > 0)
@@ -100,7 +104,7 @@ def test_augmentation_moves_what_is_seen_with_the_truth(tmp_path: Path) -> None:
     assert adc[inside].median() == pytest.approx(800, abs=10)
     beside = suspected & (nodes == 0) & measured
     assert adc[beside].quantile(0.9) == pytest.approx(2200, abs=20)
-    strong = [augmented_places(places, 1.0, torch.Generator().manual_seed(5))[0] for _ in range(2)]
+    strong = [augmented_places(places, 0.8, 1.0, torch.Generator().manual_seed(5))[0] for _ in range(2)]
     assert torch.equal(*strong)
     assert torch.isfinite(strong[0]).all()
     without = (strong[0][:, :, 5].flatten(1).amax(1) == 0).float().mean()
@@ -115,6 +119,48 @@ def test_a_case_without_adc_is_shown_without(tmp_path: Path) -> None:
     assert PlaceCrops([case], 1, 0, 0)[0][:, 4:6].abs().max() == 0.0
 
 
+def test_half_precision_in_training_moves_no_pixel(tmp_path: Path) -> None:
+    crops = PlaceCrops([suspect_case(tmp_path / "a")], 4, seed=0, epoch=0)
+    places = torch.stack([crops[n] for n in range(4)])
+    wanted = augmented_places(places, 0.8, 1.0, torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = augmented_places(places, 0.8, 1.0, torch.Generator().manual_seed(1))
+    for one, other in zip(wanted, found):
+        torch.testing.assert_close(one, other)
+
+
+def test_scaling_divides_logits_and_adds_to_them() -> None:
+    torch.manual_seed(0)
+    second = SecondLook((4, 8, 8)).eval()
+    nn.init.normal_(second.head.weight)
+    places = torch.randn(2, 5, 6, 16, 16)
+    with torch.inference_mode():
+        before = second(places)
+        scaled = scaled_second_look(second, 1.7, -0.4)
+        torch.testing.assert_close(scaled(places), before / 1.7 - 0.4, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(second(places), before)
+
+
+def test_scores_come_into_the_card_and_the_weights_stay(tmp_path: Path) -> None:
+    save_model(BrightDwi(), CARD, tmp_path / "one.pt", SecondLook((4, 8, 8)))
+    sha256 = with_scores(tmp_path / "one.pt", {"standard": 0.5}, tmp_path / "two.pt")
+    one, two = (load_model(str(tmp_path / name), trust_unlisted=True) for name in ("one.pt", "two.pt"))
+    assert (two.sha256, two.card["scores"]) == (sha256, {"standard": 0.5})
+    assert {**two.card, "scores": {}} == one.card
+    places = torch.randn(1, 3, 6, 8, 8)
+    assert one.second is not None
+    assert two.second is not None
+    assert torch.equal(one.second(places), two.second(places))
+
+
+def test_the_folder_of_another_training_is_left_alone(tmp_path: Path) -> None:
+    save_model(BrightDwi(), CARD, tmp_path / "first.pt")
+    (tmp_path / "run").mkdir()
+    torch.save({"hyper_parameters": {"config": {}}, "state_dict": {}}, tmp_path / "run" / "last.ckpt")
+    with pytest.raises(InputError, match="training of something else"):
+        train_second_look(str(tmp_path / "first.pt"), config_of_test(tmp_path, 1), tmp_path / "run")
+
+
 def test_what_may_not_be_drawn_does_not_count() -> None:
     nodes, drawn = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4)
     nodes[:, 0], drawn[:, 0] = 1.0, 1.0
@@ -126,15 +172,19 @@ def test_what_may_not_be_drawn_does_not_count() -> None:
     assert loss_where_drawn(-right, nodes, drawn) > 5.0
 
 
-def test_cases_of_another_pixel_and_cases_without_suspects_are_one_line(tmp_path: Path) -> None:
+def test_cases_that_do_not_serve_are_one_line(tmp_path: Path) -> None:
     config = config_of_test(tmp_path, steps=1)
     model = str(tmp_path / "first.pt")
     save_model(BrightDwi(), CARD, tmp_path / "first.pt")
     other = dataclasses.replace(config, preprocessing=Preprocessing(pixel_mm=1.0))
     with pytest.raises(InputError, match=r"1\.0 mm"):
         train_second_look(model, other, tmp_path / "run")
+    t2, dwi, nodes = patient(0)
+    write_case(cache_folder(config) / "a", "a", t2, [dwi], nodes, PREPROCESSING)
+    with pytest.raises(InputError, match="two patients"):
+        PlaceData(config, MODEL)
+    shutil.rmtree(cache_folder(config))
     for name in ("a", "b"):
-        t2, dwi, nodes = patient(0)
         dark = dataclasses.replace(dwi, array=np.full_like(dwi.array, 20.0))
         write_case(cache_folder(config) / name, name, t2, [dark], nodes, PREPROCESSING)
     with pytest.raises(InputError, match="suspects nothing"):
@@ -169,7 +219,8 @@ def test_it_learns_what_the_first_look_cannot_know(tmp_path: Path) -> None:
     save_model(BrightDwi(), CARD, tmp_path / "first.pt")
     file = train_second_look(str(tmp_path / "first.pt"), config, tmp_path / "run")
     model = load_model(str(file), trust_unlisted=True)
-    assert model.card["second_look"]["calibration"]["cases"] >= 1
+    told = model.card["second_look"]
+    assert told["cases"] + told["calibration"]["cases"] == 8
     t2, dwi, nodes = patient(101)
     arguments = (t2, t2.with_array(dwi.array), dwi.known, model)
     found = segment_image(*arguments, adc=t2.with_array(dwi.adc)).array > 0.5

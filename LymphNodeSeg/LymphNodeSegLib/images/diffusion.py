@@ -15,6 +15,7 @@ HIGHEST_B_S_MM2 = 1000.0
 """Where there is a choice: above, the signal of most tissue is noise."""
 FAINTEST = 0.05
 """Share of the bright signal (99th percentile) at the low b-value below which nothing was measured."""
+BRIGHT_PERCENTILE = 90.0
 HIGHEST_ADC_UM2_S = 4000.0
 
 
@@ -25,7 +26,8 @@ def adc_of(series: Sequence[Image]) -> Optional[Image]:
         series: Every b-value of one acquisition, on one grid.
 
     Returns:
-        float32 on the same grid; None where no two measured b-values are far enough apart.
+        float32 on the same grid, its description says of which b-values; None where no two measured ones
+        are far enough apart, or the images are not on one scale (the high b-value is the brighter one).
     """
     known = [
         one for one in series if one.acquisition.b_value_s_mm2 is not None and not one.acquisition.computed
@@ -39,10 +41,15 @@ def adc_of(series: Sequence[Image]) -> Optional[Image]:
     usual = [one for one in far if _b_value(one) <= HIGHEST_B_S_MM2]
     high = max(usual, key=_b_value) if usual else min(far, key=_b_value)
     before, after = (one.array.astype(np.float32, copy=False) for one in (low, high))
+    bright = before >= np.percentile(before, BRIGHT_PERCENTILE)
+    if not np.median(after[bright]) < np.median(before[bright]):
+        return None
     seen = (before > FAINTEST * np.percentile(before, 99)) & (after > 0)
     ratio = np.divide(before, after, out=np.ones_like(before), where=seen)
     adc = np.log(ratio) * np.float32(1e6 / (_b_value(high) - _b_value(low)))
-    return Image(np.clip(adc, 0.0, HIGHEST_ADC_UM2_S), low.geometry, Acquisition("ADC"))
+    description = f"b = {_b_value(low):g} and {_b_value(high):g} s/mm2"
+    acquisition = Acquisition("ADC", description=description)
+    return Image(np.clip(adc, 0.0, HIGHEST_ADC_UM2_S), low.geometry, acquisition)
 
 
 def _b_value(image: Image) -> float:

@@ -1,1 +1,1 @@
-"""Fusion into the network's input, ERU-Net, model files, inference."""
+"""Fusion into the network's input, ERU-Net and the second look, model files, inference."""

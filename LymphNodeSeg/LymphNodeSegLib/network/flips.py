@@ -1,4 +1,4 @@
-"""How steady the network's answer is: the probability of each node, seen as it is and mirrored."""
+"""How steady ERU-Net's answer is: the probability of each node, seen as it is and mirrored."""
 
 from __future__ import annotations
 

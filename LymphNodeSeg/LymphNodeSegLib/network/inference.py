@@ -57,7 +57,7 @@ class Prepared:
         return len(self.t2)
 
     def __getitem__(self, wanted: slice) -> Tensor:
-        """The network's input of some slices, made when it is needed: all at once would fill the caches."""
+        """The network's input of some slices; see `runner.Batches`."""
         return fuse(self.t2, self.dwi, self.known, self.preprocessing, wanted)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Optional, Protocol, Union
 
 from ..errors import InputError
 from ..progress import Progress, Silent
@@ -13,32 +13,44 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from .inference import Prepared
-
 BATCH_PIXELS = {"cuda": 2**22, "mps": 2**20, "cpu": 2**19}
 """Pixels of one batch: enough to keep a device busy, within a small one's memory."""
 
 
+class Batches(Protocol):
+    """A network's input that is made when it is needed: all at once would fill the caches, or the memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole: [N, channels, H, W] for ERU-Net, [N, slices, channels, H, W] for the second look."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, wanted: slice) -> Tensor:
+        """A part."""
+
+
 def forward(
-    slices: Union[Tensor, Prepared], network: nn.Module, device: str, progress: Optional[Progress] = None
+    inputs: Union[Tensor, Batches], network: nn.Module, device: str, progress: Optional[Progress] = None
 ) -> Tensor:
-    """Logits [k, 1, H, W], float32, on the CPU; smaller batches and then the CPU where memory runs out.
+    """A network's logits, float32, on the CPU; smaller batches and then the CPU where memory runs out.
 
     Args:
-        slices: Network input [k, channels, H, W]; or places, as `SecondLook` takes them.
-        network: The model's network.
+        inputs: What the network takes, as a tensor or in parts.
+        network: ERU-Net or a second look.
         device: As `pick_device` gives it.
         progress: Told after each batch.
     """
     import torch
 
     progress = progress or Silent()
-    batch = batch_size(slices, device)
+    batch = batch_size(inputs, device)
     runner, dtype = runner_for(network, device)
     done: list[Tensor] = []
     start = 0
-    while start < len(slices):
-        part = slices[start : start + batch]
+    while start < len(inputs):
+        part = inputs[start : start + batch]
         try:
             there = part.to(device, dtype)
             if there.dim() == 4:
@@ -49,32 +61,30 @@ def forward(
                 raise
             if batch > 1:
                 batch //= 2
-                progress.message(f"Memory of the {device} ran out: {batch} slices at a time now.")
+                progress.message(f"Memory of the {device} ran out: {batch} at a time now.")
             elif device != "cpu":
                 device = "cpu"
                 runner, dtype = runner_for(network, device)
-                progress.message("The graphics memory is too small for one slice: the CPU takes over.")
+                progress.message("The graphics memory is too small: the CPU takes over.")
             else:
-                raise InputError(
-                    "Not enough memory for a single slice: close other programs and run again."
-                ) from None
+                raise InputError("Not enough memory: close other programs and run again.") from None
             continue
         start += len(part)
-        progress.fraction(min(start / len(slices), 0.99))
+        progress.fraction(min(start / len(inputs), 0.99))
     return torch.cat(done)
 
 
-def batch_size(slices: Union[Tensor, Prepared], device: str) -> int:
-    """How many slices to give to a device at a time.
+def batch_size(inputs: Union[Tensor, Batches], device: str) -> int:
+    """How many slices, or places, to give to a device at a time.
 
     Args:
-        slices: As `forward` takes them.
+        inputs: As `forward` takes them.
         device: As `pick_device` gives it.
     """
-    *more, _, height, width = slices.shape
+    *more, _, height, width = inputs.shape
     most = max(1, BATCH_PIXELS[device] // (math.prod(more[1:]) * height * width))
-    # Of nearly equal size: a last batch of one slice would take longer than its share.
-    return -(-len(slices) // -(-len(slices) // most))
+    # Of nearly equal size: a last batch of one would take longer than its share.
+    return -(-len(inputs) // -(-len(inputs) // most))
 
 
 @lru_cache(maxsize=4)

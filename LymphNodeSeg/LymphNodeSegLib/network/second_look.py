@@ -13,11 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .eru_net import EfficientChannelAttention
-
-CHANNELS = ("t2", "dwi", "known", "first", "adc", "measured")
-"""What it sees, in this order; see `suspects.channels_of`."""
-FIRST_SCALE = 4.0
-"""ERU-Net's logit is divided by this, so that all channels have the same order of size."""
+from .suspects import CHANNELS, FIRST_SCALE
 
 
 class FlatBlock(nn.Module):

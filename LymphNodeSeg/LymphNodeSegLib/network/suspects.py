@@ -5,6 +5,7 @@ Volumes lie on the network's working grid, indexed [k, row, column].
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
@@ -12,17 +13,22 @@ import numpy as np
 
 from ..progress import Part, Progress, Silent
 from .runner import forward
-from .second_look import FIRST_SCALE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+CHANNELS = ("t2", "dwi", "known", "first", "adc", "measured")
+"""What the second look sees, in this order; see `channels_of`."""
+FIRST_SCALE = 4.0
+"""ERU-Net's logit is divided by this, so that all channels have the same order of size."""
 SUSPECTED_FROM, SUSPECTED_PEAK = 0.05, 0.1
 """ERU-Net's probability from which a pixel belongs to a suspect, and that a suspect reaches somewhere."""
 FEWEST_PIXELS = 6
-"""A suspect of fewer is noise."""
+"""A suspect of fewer is not looked at again."""
+LARGEST_PIXELS = 240
+"""Nor is one that is longer or wider: 14 cm where a pixel has 0.6 mm is no node, and takes memory."""
 REACH_PIXELS, REACH_SLICES = 5, 1
-"""How far beyond a suspect the second look may draw: 3 mm where a pixel has 0.6, and one slice."""
+"""How far beyond a suspect the second look may draw; 5 pixels are 3 mm where one has 0.6."""
 SIDE_PIXELS, SLICES = 80, 7
 """What is shown of a place; more where a suspect is larger."""
 CONTEXT_PIXELS = 16
@@ -35,8 +41,6 @@ ADC_LEAST = 100.0
 """Below, in um2/s, an ADC was not measured: maps are 0 where there was too little signal."""
 SUREST = 0.9975
 """ERU-Net's probability is shown up to this, and down to what is left to 1."""
-AT_ONCE = 32
-"""Places in memory at a time, 1 MB each: an image of noise has thousands."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ def places_in(first: np.ndarray) -> list[Place]:
     labels, _ = ndimage.label(first > SUSPECTED_FROM, np.ones((3, 3, 3)))
     places = []
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        if max(one.stop - one.start for one in box[1:]) > LARGEST_PIXELS:
+            continue
         inside = labels[box] == number
         if np.count_nonzero(inside) >= FEWEST_PIXELS and first[box][inside].max() > SUSPECTED_PEAK:
             places.append(_place(inside, box, first.shape))
@@ -107,15 +113,52 @@ def channels_of(t2: Tensor, dwi: Tensor, known: Tensor, adc: Tensor, first: Tens
     return torch.stack([t2, dwi, known, shown, scaled, measured], 1)
 
 
-def cut(volume: Tensor, place: Place) -> Tensor:
-    """What is shown of a place; beyond the volume its outermost pixels are repeated."""
+def cut(volume: Tensor, start: Sequence[int], size: Sequence[int]) -> Tensor:
+    """A window of a volume; beyond the volume its outermost pixels are repeated.
+
+    Args:
+        volume: [k, row, column].
+        start: First slice, row and column; may lie outside.
+        size: How many of each.
+    """
     import torch
 
     at = [
         torch.arange(first, first + count).clamp_(0, length - 1)
-        for first, count, length in zip(place.start, place.size, volume.shape)
+        for first, count, length in zip(start, size, volume.shape)
     ]
     return volume[at[0][:, None, None], at[1][:, None], at[2]]
+
+
+class Shown:
+    """What the second look sees of places of one size, cut when it is needed; see `runner.Batches`.
+
+    Args:
+        places: The places.
+        volumes: As `channels_of` takes them, of the whole study.
+    """
+
+    def __init__(self, places: Sequence[Place], volumes: Sequence[Tensor]) -> None:
+        self._places, self._volumes = places, volumes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, slices, channels, rows, columns]."""
+        slices, rows, columns = self._places[0].size
+        return len(self._places), slices, len(CHANNELS), rows, columns
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, wanted: slice) -> Tensor:
+        import torch
+
+        return torch.stack(
+            [
+                channels_of(*(cut(one, place.start, place.size) for one in self._volumes))
+                for place in self._places[wanted]
+            ]
+        )
 
 
 def looked_again(
@@ -125,7 +168,7 @@ def looked_again(
     device: str,
     progress: Optional[Progress] = None,
 ) -> Tensor:
-    """The probability after the second look; where nothing was suspected, it is ERU-Net's, next to nothing.
+    """The probability after the second look; where nothing was looked at again, it is ERU-Net's.
 
     Args:
         volumes: T2, DWI, known and ADC, as `channels_of` takes them.
@@ -133,20 +176,24 @@ def looked_again(
         second: As `second_look.SecondLook`, on any device.
         device: As `inference.pick_device` gives it.
         progress: Told after each batch.
+
+    Raises:
+        Cancelled: the user asked to stop.
     """
     import torch
 
     progress = progress or Silent()
-    places = sorted(places_in(first.numpy()), key=lambda one: one.size)
+    progress.fraction(0.0)
+    places = places_in(first.numpy())
     total, count = torch.zeros_like(first), torch.zeros_like(first)
     done = 0
-    while done < len(places):
-        some = [one for one in places[done : done + AT_ONCE] if one.size == places[done].size]
-        shown = torch.stack([channels_of(*(cut(one, place) for one in (*volumes, first))) for place in some])
-        part = Part(progress, done / len(places), (done + len(some)) / len(places))
-        for place, answer in zip(some, forward(shown, second, device, part)):
+    for size in sorted({one.size for one in places}):
+        alike = [one for one in places if one.size == size]
+        part = Part(progress, done / len(places), (done + len(alike)) / len(places))
+        answers = forward(Shown(alike, (*volumes, first)), second, device, part)
+        for place, answer in zip(alike, answers):
             _put_back(answer.sigmoid(), place, total, count)
-        done += len(some)
+        done += len(alike)
     return torch.where(count > 0, total / count.clamp(min=1), first)
 
 

@@ -69,7 +69,7 @@ class Node:
         sphericity: 1 for a ball.
         centroid_ras_mm: Center of mass.
         confidence: Mean calibrated probability inside, 0 to 1; None when measured from a bare mask.
-        confidence_spread: Standard deviation of the probability over the network's view mirrored, mean inside
+        confidence_spread: Standard deviation of the first look's probability, mirrored, mean inside
             (`network.flips`); small where the network is steady.
         mean_dwi, mean_adc_um2_s: Means inside the node.
         size_class: "normal", "enlarged" or "target" (see nodes.reading); a suggestion.

@@ -19,7 +19,7 @@ UNITS = {
     "_ras_mm": "patient coordinates right-anterior-superior (RAS), millimeter",
     "mean_dwi, min_dwi, max_dwi": "arbitrary units of the diffusion-weighted image",
     "confidence": "mean calibrated probability, 0 to 1",
-    "confidence_spread": "standard deviation of the probability over four mirror images, 0 to 0.5",
+    "confidence_spread": "standard deviation of the first look's probability, mirrored, 0 to 0.5",
     "null": "could not be measured; see notes",
 }
 

@@ -263,8 +263,9 @@ def caveats(settings: Settings) -> str:
         "the short axis is the longest perpendicular to it (RECIST 1.1). Volume: voxels times voxel volume.",
         "DWI and ADC were moved onto the T2. Where the match is poor, their means mix the node and its "
         "surroundings.",
-        "Confidence: mean calibrated probability inside the node, 0 to 1; spread: its standard deviation "
-        "when the network sees the node mirrored. Calibrated on the images that the model's card names.",
+        "Confidence: mean calibrated probability inside the node, 0 to 1; spread: the standard deviation "
+        "that the network's first look has over mirror images of the node. Calibrated on the images that the "
+        "model's card names.",
     ]
     if settings.reading_aids:
         lines.append(
