@@ -17,7 +17,7 @@ class LymphNodeSegParameterNode:
     Attributes:
         t2: The T2-weighted volume.
         dwi: The diffusion-weighted volume, or a sequence or multi-volume of several b-values.
-        adc: The ADC map; none is needed.
+        adc: The ADC map; without one, more is found that is no node.
         bValue: Of the DWI, where it holds several; see `scene.frames.frame_at`.
         model: Name of a listed model, or the path of the user's own; empty for the first listed one.
         device: Where the network runs.
