@@ -43,3 +43,22 @@ def test_progress_line(texts):
         state.take(event)
     clock[0] = 9.0
     assert texts.progress_line(state) == "B, about 9 s left"
+
+
+FIGURES = {"cases": 40, "sensitivity": {">=10": 0.934}, "false_positives_per_case": {"all": 2.6}}
+
+
+@pytest.mark.parametrize("scores", [FIGURES, {"hard": {"cases": 8}, "standard": FIGURES}])
+def test_a_card_tells_how_well_the_model_does(texts, scores):
+    card = {"name": "m", "training": {"date": "2026-01-02", "source": "own cases"}, "scores": scores}
+    shown = texts.card_lines(card)
+    assert shown.splitlines()[:2] == ["m, by 2026-01-02", "Trained on: own cases"]
+    assert "40 held-out cases" in shown
+    assert "93 %" in shown
+    assert "2.6 false finds" in shown
+    later = texts.card_lines({**card, "second_look": {"date": "2026-03-04"}})
+    assert later.startswith("m, by 2026-03-04")
+
+
+def test_a_card_without_figures_claims_none(texts):
+    assert "found" not in texts.card_lines({"name": "m", "training": {}, "scores": {}})

@@ -30,7 +30,9 @@ REGISTRATION_NAMES = {
 def card_lines(card: Mapping[str, Any]) -> str:
     """A model's card in a few lines: what it learned from and how well it does."""
     training, scores = card.get("training", {}), card.get("scores", {})
-    lines = [_("{name}, by {date}").format(name=card.get("name", ""), date=training.get("date", "?"))]
+    scores = scores.get("standard", scores)  # figures of several difficulties, or of one
+    date = card.get("second_look", training).get("date", "?")
+    lines = [_("{name}, by {date}").format(name=card.get("name", ""), date=date)]
     lines.append(_("Trained on: {source}").format(source=training.get("source", "?")))
     sensitivity = scores.get("sensitivity", {}).get(">=10")
     false_finds = scores.get("false_positives_per_case", {}).get("all")
