@@ -63,20 +63,34 @@ def normal(like: Tensor, chance: Generator, deviation: float) -> Tensor:
     return deviation * torch.randn(len(like), 1, 1, 1, device=like.device, generator=chance)
 
 
+def turns(count: int, scale: float, share: float, device: torch.device, chance: Generator) -> Tensor:
+    """Matrices [N, 2, 3] for `affine_grid`: a flip, a quarter turn, a small rotation, a scale and a stretch.
+
+    Args:
+        count: N.
+        scale: Standard deviation of the logarithm of the scale.
+        share: 1 for the full strength, 0 for flips and quarter turns alone.
+        device: Where.
+        chance: Where randomness comes from.
+    """
+    quarter = torch.randint(0, 4, (count,), device=device, generator=chance) * (math.pi / 2)
+    angle = quarter + share * 0.25 * torch.randn(count, device=device, generator=chance)
+    flip = 1.0 - 2.0 * torch.randint(0, 2, (count,), device=device, generator=chance)
+    size = torch.exp(share * scale * torch.randn(count, device=device, generator=chance))
+    stretch = torch.exp(share * 0.06 * torch.randn(count, device=device, generator=chance))
+    theta = torch.zeros(count, 2, 3, device=device)
+    theta[:, 0, 0], theta[:, 0, 1] = flip * size * stretch * angle.cos(), -size * angle.sin()
+    theta[:, 1, 0], theta[:, 1, 1] = flip * size * stretch * angle.sin(), size * angle.cos()
+    return theta
+
+
 def _moved(
     inputs: Tensor, nodes: Tensor, preprocessing: Preprocessing, share: float, chance: Generator
 ) -> tuple[Tensor, Tensor]:
     """Flips, quarter turns, a small rotation and scale; the DWI is displaced by some pixels of its own."""
     count, side = len(inputs), inputs.shape[-1]
     device = inputs.device
-    quarter = torch.randint(0, 4, (count,), device=device, generator=chance) * (math.pi / 2)
-    angle = quarter + share * 0.25 * torch.randn(count, device=device, generator=chance)
-    flip = 1.0 - 2.0 * torch.randint(0, 2, (count,), device=device, generator=chance)
-    scale = torch.exp(share * 0.15 * torch.randn(count, device=device, generator=chance))
-    stretch = torch.exp(share * 0.06 * torch.randn(count, device=device, generator=chance))
-    theta = torch.zeros(count, 2, 3, device=device)
-    theta[:, 0, 0], theta[:, 0, 1] = flip * scale * stretch * angle.cos(), -scale * angle.sin()
-    theta[:, 1, 0], theta[:, 1, 1] = flip * scale * stretch * angle.sin(), scale * angle.cos()
+    theta = turns(count, 0.15, share, device, chance)
     shape = [count, 1, side, side]
     grid = functional.affine_grid(theta, shape, align_corners=False)
     nodes = (functional.grid_sample(nodes, grid, align_corners=False) > 0.5).float()

@@ -110,8 +110,7 @@ class Learner(lightning.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """One batch."""
-        chance = torch.Generator(device=self.device)
-        chance.manual_seed(self.config.seed * 10_000_000 + self.global_step)
+        chance = step_chance(self, self.config.seed)
         share = strength(self.config.schedule, self.global_step)
         inputs, nodes = augmented(*batch, self.config.preprocessing, share, chance)
         logits = self.network(inputs.contiguous(memory_format=torch.channels_last))
@@ -160,6 +159,11 @@ def optimizer_of(network: nn.Module, schedule: Schedule) -> dict[str, Any]:
 
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def step_chance(learner: lightning.LightningModule, seed: int) -> torch.Generator:
+    """Where a step's randomness comes from: the same after a resume."""
+    return torch.Generator(device=learner.device).manual_seed(seed * 10_000_000 + learner.global_step)
 
 
 def strength(schedule: Schedule, step: int) -> float:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from LymphNodeSegLib.network.suspects import FIRST_SCALE, SIDE_PIXELS
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from .augment import exact, intensities, normal, uniform
+from .augment import exact, intensities, normal, turns, uniform
 
 NO_DWI, NO_ADC = 0.03, 0.3
 """Shares of the places that are shown without a DWI, and without an ADC: departments differ."""
@@ -55,16 +53,7 @@ def _moved(places: Tensor, displaced_pixels: float, share: float, chance: Genera
     count, slices, channels, side, _ = places.shape
     device = places.device
 
-    def deviate(deviation: float) -> Tensor:
-        return share * deviation * torch.randn(count, device=device, generator=chance)
-
-    quarter = torch.randint(0, 4, (count,), device=device, generator=chance) * (math.pi / 2)
-    angle = quarter + deviate(0.25)
-    flip = 1.0 - 2.0 * torch.randint(0, 2, (count,), device=device, generator=chance)
-    scale, stretch = deviate(0.12).exp(), deviate(0.06).exp()
-    theta = torch.zeros(count, 2, 3, device=device)
-    theta[:, 0, 0], theta[:, 0, 1] = flip * scale * stretch * angle.cos(), -scale * angle.sin()
-    theta[:, 1, 0], theta[:, 1, 1] = flip * scale * stretch * angle.sin(), scale * angle.cos()
+    theta = turns(count, 0.12, share, device, chance)
     grid = functional.affine_grid(
         theta * (SIDE_PIXELS / side), [count, 1, SIDE_PIXELS, SIDE_PIXELS], align_corners=False
     )

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 from .cases import split_by_patient
 from .config import Config, config_of
 from .export import CALIBRATION_CASES, best_peak_of, fitted_scaling, reliability, with_scores
-from .learning import VALIDATION_STEPS, optimizer_of, strength
+from .learning import VALIDATION_STEPS, optimizer_of, step_chance, strength
 from .place_augment import augmented_places
 from .places import PlaceCrops, SuspectCase, first_look
 from .prepare import cases_of
@@ -87,6 +87,8 @@ class PlaceData(lightning.LightningDataModule):
         super().__init__()
         self._config, device = config, pick_device()
         sides = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
+        if not all(sides):
+            raise InputError("Cases of at least two patients are needed: one is kept for validation.")
         count, done = sum(map(len, sides)), 0
         suspects: list[list[SuspectCase]] = [[], []]
         for side, found in zip(sides, suspects):
@@ -95,8 +97,6 @@ class PlaceData(lightning.LightningDataModule):
                 done += 1
                 print(f"First look: {done} of {count}", flush=True)
         self.training, self.validation = suspects
-        if not all(sides):
-            raise InputError("Cases of at least two patients are needed: one is kept for validation.")
         if not all(suspects):
             raise InputError(
                 f"Model '{model.name}' suspects nothing in the prepared cases: nothing to learn from."
@@ -136,15 +136,10 @@ class SecondLearner(lightning.LightningModule):
         if self.config.second_look.compile:
             self.network.compile()
 
-    def _chance(self, seed: int) -> torch.Generator:
-        chance = torch.Generator(device=self.device)
-        chance.manual_seed(seed)
-        return chance
-
     def training_step(self, batch: Tensor, index: int) -> Tensor:
         """One batch."""
         share = strength(self.config.second_look, self.global_step)
-        chance = self._chance(self.config.seed * 10_000_000 + self.global_step)
+        chance = step_chance(self, self.config.seed)
         seen, nodes, drawn = augmented_places(batch, self.config.preprocessing.pixel_mm, share, chance)
         loss = loss_where_drawn(self.network(seen).float(), nodes, drawn)
         self.log("loss", loss, prog_bar=True)
@@ -156,9 +151,8 @@ class SecondLearner(lightning.LightningModule):
 
     def validation_step(self, batch: Tensor, index: int) -> None:
         """Count pixels of one batch."""
-        seen, nodes, drawn = augmented_places(
-            batch, self.config.preprocessing.pixel_mm, 0.0, self._chance(index)
-        )
+        chance = torch.Generator(device=self.device).manual_seed(index)
+        seen, nodes, drawn = augmented_places(batch, self.config.preprocessing.pixel_mm, 0.0, chance)
         found = (self.network(seen) > 0) & (drawn > 0)
         true = nodes * drawn > 0
         self._counts += torch.stack([(found & true).sum(), (found & ~true).sum(), (~found & true).sum()])

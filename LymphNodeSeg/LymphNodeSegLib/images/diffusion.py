@@ -41,8 +41,7 @@ def adc_of(series: Sequence[Image]) -> Optional[Image]:
     usual = [one for one in far if _b_value(one) <= HIGHEST_B_S_MM2]
     high = max(usual, key=_b_value) if usual else min(far, key=_b_value)
     before, after = (one.array.astype(np.float32, copy=False) for one in (low, high))
-    bright = before >= np.percentile(before, BRIGHT_PERCENTILE)
-    if not np.median(after[bright]) < np.median(before[bright]):
+    if not on_one_scale(before, after):
         return None
     seen = (before > FAINTEST * np.percentile(before, 99)) & (after > 0)
     ratio = np.divide(before, after, out=np.ones_like(before), where=seen)
@@ -50,6 +49,19 @@ def adc_of(series: Sequence[Image]) -> Optional[Image]:
     description = f"b = {_b_value(low):g} and {_b_value(high):g} s/mm2"
     acquisition = Acquisition("ADC", description=description)
     return Image(np.clip(adc, 0.0, HIGHEST_ADC_UM2_S), low.geometry, acquisition)
+
+
+def on_one_scale(low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether the bright part of a low b-value is darker on a high one, as diffusion makes it.
+
+    Where it is not, each image was scaled by itself, and the two cannot be compared.
+
+    Args:
+        low: Signal at the low b-value.
+        high: The same at the high one, on the same grid.
+    """
+    bright = low >= np.percentile(low, BRIGHT_PERCENTILE)
+    return bool(np.median(high[bright]) < np.median(low[bright]))
 
 
 def _b_value(image: Image) -> float:

@@ -46,7 +46,19 @@ class EfficientChannelAttention(nn.Module):
         return features * weights.unsqueeze(-1).unsqueeze(-1)
 
 
-class Block(nn.Module):
+class Foldable(nn.Module):
+    """A block each of whose norms, "norm", "norm1" ..., follows the convolution of that name, "conv" ..."""
+
+    def fold_norms(self) -> None:
+        """Put the normalization into the convolutions, for inference only."""
+        for name, norm in list(self.named_children()):
+            if isinstance(norm, nn.BatchNorm2d):
+                conv = name.replace("norm", "conv")
+                setattr(self, conv, nn.utils.fuse_conv_bn_eval(getattr(self, conv), norm))
+                setattr(self, name, nn.Identity())
+
+
+class Block(Foldable):
     """conv-norm-act-conv-norm, ECA, plus the input, act.
 
     Args:
@@ -74,12 +86,6 @@ class Block(nn.Module):
         if self.residual:
             result = result + self.match(features)
         return torch.relu(result)
-
-    def fold_norms(self) -> None:
-        """Put the normalization into the convolutions, for inference only."""
-        self.conv1 = nn.utils.fuse_conv_bn_eval(self.conv1, self.norm1)
-        self.conv2 = nn.utils.fuse_conv_bn_eval(self.conv2, self.norm2)
-        self.norm1, self.norm2 = nn.Identity(), nn.Identity()  # type: ignore[assignment]
 
 
 class Up(nn.Module):
@@ -140,8 +146,7 @@ class EruNet(nn.Module):
 def for_inference(network: nn.Module) -> nn.Module:
     """A copy of a trained network in evaluation mode, its normalization folded into the convolutions."""
     network = copy.deepcopy(network).eval()
-    for module in list(network.modules()):
-        fold = getattr(module, "fold_norms", None)
-        if fold is not None:
-            fold()
+    for module in network.modules():
+        if isinstance(module, Foldable):
+            module.fold_norms()
     return network

@@ -12,11 +12,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .eru_net import EfficientChannelAttention
+from .eru_net import EfficientChannelAttention, Foldable
 from .suspects import CHANNELS, FIRST_SCALE
 
 
-class FlatBlock(nn.Module):
+class FlatBlock(Foldable):
     """Convolution, normalization, act: the finest level, where anything more costs most of the time.
 
     Args:
@@ -32,13 +32,8 @@ class FlatBlock(nn.Module):
         """[N * slices, channels_in, H, W] to [N * slices, channels_out, H, W]."""
         return torch.relu(self.norm(self.conv(features)))
 
-    def fold_norms(self) -> None:
-        """See `eru_net.Block.fold_norms`."""
-        self.conv = nn.utils.fuse_conv_bn_eval(self.conv, self.norm)
-        self.norm = nn.Identity()  # type: ignore[assignment]
 
-
-class DeepBlock(nn.Module):
+class DeepBlock(Foldable):
     """Within the slice, then across three slices, channel attention, plus the input, act.
 
     Args:
@@ -65,12 +60,6 @@ class DeepBlock(nn.Module):
         tall = self.attention(tall.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         weighted = tall.reshape(count, height, width, channels).permute(0, 3, 1, 2)
         return torch.relu(weighted + self.match(features))
-
-    def fold_norms(self) -> None:
-        """See `eru_net.Block.fold_norms`."""
-        self.conv1 = nn.utils.fuse_conv_bn_eval(self.conv1, self.norm1)
-        self.conv2 = nn.utils.fuse_conv_bn_eval(self.conv2, self.norm2)
-        self.norm1, self.norm2 = nn.Identity(), nn.Identity()  # type: ignore[assignment]
 
 
 def with_neighbors(features: Tensor, slices: int) -> Tensor:

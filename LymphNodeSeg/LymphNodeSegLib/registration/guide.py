@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..images.diffusion import on_one_scale
 from ..images.image import Image, StudyImages
 
 LEAST_RANGE_S_MM2 = 300.0  # between two b-values: water must have lost a good part of its signal
-BRIGHT_PERCENTILE = 90.0
 
 
 def guide_of(study: StudyImages) -> Image:
@@ -25,7 +25,6 @@ def guide_of(study: StudyImages) -> Image:
     if not highest.geometry.is_close(lowest.geometry):
         return lowest
     low, high = (image.array.astype(np.float32) for image in (lowest, highest))
-    bright = low >= np.percentile(low, BRIGHT_PERCENTILE)
-    if not np.median(high[bright]) < np.median(low[bright]):
-        return lowest  # not on one scale
+    if not on_one_scale(low, high):
+        return lowest
     return lowest.with_array(np.maximum(low - high, 0.0))
