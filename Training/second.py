@@ -233,7 +233,6 @@ def scaled_second_look(second: nn.Module, temperature: float, offset: float) -> 
     """A copy whose logits are divided by `temperature`, and to which `offset` is added."""
     scaled: Any = copy.deepcopy(second)
     with torch.no_grad():
-        scaled.head.weight.div_(temperature)
-        scaled.head.bias.div_(temperature).add_(offset)
-        scaled.trust.div_(temperature)
+        scaled.temperature.fill_(temperature)
+        scaled.offset.fill_(offset)
     return scaled

@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .boundary import Boundary
 from .eru_net import EfficientChannelAttention, Foldable
 from .suspects import CHANNELS, FIRST_SCALE
 
@@ -120,7 +121,9 @@ class DeepUp(nn.Module):
 class SecondLook(nn.Module):
     """A U-Net of 2-D convolutions whose slices exchange features at each level but the finest.
 
-    Scriptable by ``torch.jit.script``. It begins as ERU-Net's own answer and learns what to change in it.
+    Scriptable by ``torch.jit.script``. It begins as ERU-Net's own answer and learns what to change in it; last
+    its outline is drawn to the edges in the images, see `boundary`. Its logits are divided by `temperature`, and
+    `offset` is added; see `Training.second`.
 
     Args:
         widths: Channels at each level, the finest first.
@@ -139,6 +142,9 @@ class SecondLook(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.trust = nn.Parameter(torch.full((1,), FIRST_SCALE))
+        self.boundary = Boundary(len(CHANNELS))
+        self.register_buffer("temperature", torch.ones(1))
+        self.register_buffer("offset", torch.zeros(1))
 
     def forward(self, places: Tensor) -> Tensor:
         """Logits of "lymph node".
@@ -160,9 +166,9 @@ class SecondLook(nn.Module):
         for level, up in enumerate(self.up):
             features = up(features, across[len(across) - 2 - level], slices)
         features = self.last(torch.cat([self.finest(features), across[0]], 1))
-        change = self.head(features)[:, 0]
-        first = flat[:, 3]  # as in CHANNELS
-        return (change + self.trust * first).view(count, slices, height, width)
+        first = flat[:, 3:4]  # as in CHANNELS
+        logits = self.boundary(flat, self.head(features) + self.trust * first)
+        return (logits / self.temperature + self.offset).view(count, slices, height, width)
 
 
 class BothLooks(nn.Module):
