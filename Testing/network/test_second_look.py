@@ -37,6 +37,9 @@ def second_look() -> SecondLook:
     torch.manual_seed(0)
     network = SecondLook((4, 8, 8))
     nn.init.normal_(network.head.weight)
+    nn.init.normal_(network.boundary.head.weight, std=0.2)
+    for fit in network.boundary.fits:
+        nn.init.constant_(fit.t2_weight, 0.4)
     return network.eval()
 
 

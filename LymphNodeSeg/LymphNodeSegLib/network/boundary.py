@@ -1,9 +1,10 @@
 """Where the outline of a suspect lies: drawn to the edge that the images have near it.
 
-Told inside from outside by a first answer, each image has a mean and a spread on either side, near each pixel;
-how much likelier a pixel is inside by these is what this step adds. It is the region-scalable fitting energy
-of Li C et al. (IEEE Trans Image Process 17:1940, 2008), one step of it, with a few learned weights. So the outline
-of a node that is dark in bright fat lies at the fat, whatever the contrast, also where the DWI is displaced.
+A first answer tells inside from outside. Near each pixel every image then has a mean and a spread on
+either side, and so each pixel is likelier inside or outside; that is added to the answer, with a few learned
+weights. It is one step down the region-scalable fitting energy of Li C et al. (IEEE Trans Image Process
+17:1940, 2008). So the outline of a node that is dark in bright fat lies where the fat begins, whatever the
+contrast, also where the DWI is displaced.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ class Fit(nn.Module):
             logits: Tells inside from outside, [N, 1, H, W].
 
         Returns:
-            Log likelihood ratios, between -`MOST` and `MOST`, and how well the image tells inside from outside
-            there, 0 to 1, both [N, images, H, W]; that of the T2 times its weight, [N, 1, H, W].
+            Log likelihood ratios, between -`MOST` and `MOST`, and how well the image tells inside from
+            outside there, 0 to 1, both [N, images, H, W]; that of the T2 times its weight, [N, 1, H, W].
         """
         inside, outside = torch.sigmoid(2.0 * (logits - 1.0)), torch.sigmoid(-2.0 * (logits + 2.0))
         mean_inside, variance_inside = moments(images, inside, self.radius)

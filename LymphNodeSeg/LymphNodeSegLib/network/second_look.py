@@ -121,9 +121,9 @@ class DeepUp(nn.Module):
 class SecondLook(nn.Module):
     """A U-Net of 2-D convolutions whose slices exchange features at each level but the finest.
 
-    Scriptable by ``torch.jit.script``. It begins as ERU-Net's own answer and learns what to change in it; last
-    its outline is drawn to the edges in the images, see `boundary`. Its logits are divided by `temperature`, and
-    `offset` is added; see `Training.second`.
+    Scriptable by ``torch.jit.script``. It begins as ERU-Net's own answer and learns what to change in it;
+    last its outline is drawn to the edges in the images, see `boundary`. Its logits are divided by
+    `temperature` and `offset` is added: 1 and 0 until held-out cases have told better.
 
     Args:
         widths: Channels at each level, the finest first.
