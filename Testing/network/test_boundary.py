@@ -84,6 +84,16 @@ def test_moments_are_those_of_the_pixels_near() -> None:
         assert variance[row, column] == pytest.approx(spread, rel=0.05)
 
 
+def test_half_the_digits_in_training_leave_the_moments_whole() -> None:
+    chance = torch.Generator().manual_seed(6)
+    image, weight = torch.randn(1, 2, 24, 24, generator=chance), torch.rand(1, 1, 24, 24, generator=chance)
+    wanted = moments(image + 4.0, weight, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = moments(image + 4.0, weight, 3)
+    for one, other in zip(wanted, found):
+        torch.testing.assert_close(one, other)
+
+
 def test_untrained_it_changes_nothing() -> None:
     logits = torch.randn(2, 1, 16, 24)
     assert torch.equal(Boundary(6).eval()(torch.randn(2, 6, 16, 24), logits), logits)

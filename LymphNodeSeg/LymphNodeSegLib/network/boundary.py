@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 RADII_PIXELS = (3, 6)
 """Half the width of what is near, twice: of two box filters, one after the other."""
@@ -119,8 +118,19 @@ def moments(images: Tensor, weight: Tensor, radius: int) -> tuple[Tensor, Tensor
 
 
 def smooth(images: Tensor, radius: int) -> Tensor:
-    """A box filter, twice, [N, C, H, W]; zero beyond the edge."""
-    for _ in range(2):
-        images = functional.avg_pool2d(images, [1, 2 * radius + 1], [1, 1], [0, radius])
-        images = functional.avg_pool2d(images, [2 * radius + 1, 1], [1, 1], [radius, 0])
-    return images
+    """A box filter, twice, [N, C, H, W] in float32; zero beyond the edge."""
+    if torch.jit.is_scripting():
+        return _smooth(images, radius)
+    with torch.autocast(images.device.type, enabled=False):  # which would round to half the digits
+        return _smooth(images, radius)
+
+
+def _smooth(images: Tensor, radius: int) -> Tensor:
+    return band(images.shape[2], radius, images) @ images @ band(images.shape[3], radius, images)
+
+
+def band(length: int, radius: int, like: Tensor) -> Tensor:
+    """The filter of a line of pixels as a matrix: for so few pixels many times as fast as filtering."""
+    at = torch.arange(length, device=like.device)
+    box = ((at[:, None] - at).abs() <= radius).to(like.dtype) / (2 * radius + 1)
+    return box @ box
