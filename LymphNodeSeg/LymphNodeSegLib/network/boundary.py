@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .suspects import FIRST_SCALE
+
 RADII_PIXELS = (3, 6)
 """Half the width of what is near, twice: of two box filters, one after the other."""
 FITTED = 3
@@ -22,6 +24,8 @@ MOST = 3.0
 """Log likelihood ratio that an image gives a pixel at most."""
 UNSURE = 3.0
 """A logit from which on an edge of the T2 moves an answer less and less."""
+WIDTH = 16
+"""Channels of the small network that weighs what the images say."""
 
 
 class Boundary(nn.Module):
@@ -29,19 +33,18 @@ class Boundary(nn.Module):
 
     Args:
         channels: Of what is seen; see `suspects.CHANNELS`.
-        width: Channels of the small network that weighs it.
     """
 
-    def __init__(self, channels: int, width: int = 16) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.fits = nn.ModuleList(Fit(radius) for radius in RADII_PIXELS)
-        self.conv1 = nn.Conv2d(channels + 2 * FITTED * len(RADII_PIXELS), width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        self.head = nn.Conv2d(width, 1, 1)
+        self.conv1 = nn.Conv2d(channels + 2 * FITTED * len(RADII_PIXELS), WIDTH, 3, padding=1)
+        self.conv2 = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
+        self.head = nn.Conv2d(WIDTH, 1, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.trust = nn.Parameter(torch.ones(1))
-        self.unsure = UNSURE  # TorchScript knows no names of the module
+        self.scale, self.unsure = FIRST_SCALE, UNSURE  # TorchScript knows no names of the module
 
     def forward(self, seen: Tensor, logits: Tensor) -> Tensor:
         """Logits that follow the edges.
@@ -55,10 +58,11 @@ class Boundary(nn.Module):
         """
         seen, logits = seen.float(), logits.float()
         images = torch.cat([seen[:, :2], seen[:, 4:5]], 1)  # T2, DWI, ADC
-        shown = [seen[:, :3], logits / 4.0, seen[:, 4:]]
+        shown = [seen[:, :3], logits / self.scale, seen[:, 4:]]
+        inside, outside = torch.sigmoid(2.0 * (logits - 1.0)), torch.sigmoid(-2.0 * (logits + 2.0))
         change = torch.zeros_like(logits)
         for fit in self.fits:
-            likelier, contrast, of_t2 = fit(images, logits)
+            likelier, contrast, of_t2 = fit(images, inside, outside)
             change = change + of_t2
             shown += [likelier, contrast]
         weighed = torch.cat(shown, 1).to(self.conv1.weight.dtype)
@@ -80,18 +84,18 @@ class Fit(nn.Module):
         self.radius, self.most, self.least_variance = radius, MOST, LEAST_VARIANCE
         self.t2_weight = nn.Parameter(torch.zeros(1))
 
-    def forward(self, images: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor, inside: Tensor, outside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log likelihood ratios and what of them to add.
 
         Args:
             images: T2 and others, [N, images, H, W].
-            logits: Tells inside from outside, [N, 1, H, W].
+            inside: How surely each pixel is, 0 to 1, [N, 1, H, W].
+            outside: The same.
 
         Returns:
             Log likelihood ratios, between -`MOST` and `MOST`, and how well the image tells inside from
             outside there, 0 to 1, both [N, images, H, W]; that of the T2 times its weight, [N, 1, H, W].
         """
-        inside, outside = torch.sigmoid(2.0 * (logits - 1.0)), torch.sigmoid(-2.0 * (logits + 2.0))
         mean_inside, variance_inside = moments(images, inside, self.radius)
         mean_outside, variance_outside = moments(images, outside, self.radius)
         variance = (variance_inside + variance_outside) / 2.0 + self.least_variance
