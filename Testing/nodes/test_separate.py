@@ -118,6 +118,34 @@ def test_a_valley_in_probability_alone_does_not_divide_a_ball() -> None:
     assert find_nodes(image.with_array(array)).max() == 1
 
 
+def hollow(hole_mm: float, middle: float = 0.1) -> Image:
+    """A ball of 16 mm that is not called a node in its middle."""
+    image = probability((0.7, 0.7, 3.0), ball((0, 0, 0), 8.0))
+    core = probability((0.7, 0.7, 3.0), ball((0, 0, 0), hole_mm)).array > 0.5
+    return image.with_array(np.where(core, np.float32(middle), image.array))
+
+
+def test_a_fatty_hilum_and_a_necrosis_belong_to_the_node() -> None:
+    whole = find_nodes(probability((0.7, 0.7, 3.0), ball((0, 0, 0), 8.0)))
+    np.testing.assert_array_equal(find_nodes(hollow(5.0)), whole)
+
+
+def test_a_core_of_its_own_is_part_of_the_node_around_it() -> None:
+    image = hollow(6.0)
+    core = probability((0.7, 0.7, 3.0), ball((0, 0, 0), 3.0)).array > 0.5
+    labels = find_nodes(image.with_array(np.where(core, np.float32(0.95), image.array)))
+    assert labels.max() == 1
+    assert labels[core].all()
+
+
+def test_what_is_open_to_one_side_is_not_filled() -> None:
+    image = hollow(5.0)
+    open_side = image.array.copy()
+    open_side[:, :, image.array.shape[2] // 2 - 2 : image.array.shape[2] // 2 + 2][:, 30:] = 0.1
+    labels = find_nodes(image.with_array(open_side))
+    assert not (labels > 0)[open_side < 0.5].any()
+
+
 def test_smallest_node() -> None:
     geometry = Geometry((40, 40, 10), spacing_mm=(1.0, 1.0, 2.0))
     array = np.zeros((10, 40, 40), np.float32)

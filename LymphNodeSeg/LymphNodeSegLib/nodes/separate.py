@@ -32,8 +32,9 @@ def find_nodes(
     """Separate lymph nodes in a probability map.
 
     Voxels from `threshold` on make components (faces and edges touching); a component whose probability
-    nowhere reaches `peak`, or that is smaller than `minimum_volume_mm3`, is dropped. Components are then
-    divided where their shape says so, see `divide.divide`.
+    nowhere reaches `peak`, or that is smaller than `minimum_volume_mm3`, is dropped. What a component
+    encloses in a slice, a fatty hilum or a necrosis, belongs to it. Components are then divided where their
+    shape says so, see `divide.divide`.
 
     Args:
         probability: Calibrated probability 0 to 1 on the T2 grid; NaN counts as 0.
@@ -49,21 +50,18 @@ def find_nodes(
     Raises:
         InputError: more than 65535 nodes.
     """
-    from scipy import ndimage
-
     array = probability.array
-    inside = array >= threshold  # False for NaN
-    components, count = ndimage.label(inside, structure=ndimage.generate_binary_structure(3, 2))
     spacing_kji_mm = probability.geometry.spacing_mm[::-1]
-    voxel_mm3 = probability.geometry.voxel_volume_mm3
+    least_voxels = minimum_volume_mm3 / probability.geometry.voxel_volume_mm3
+    kept = np.zeros(array.shape, dtype=bool)
+    for mask, box in _components(array >= threshold):  # False for NaN
+        if np.count_nonzero(mask) >= least_voxels and array[box][mask].max() >= peak:
+            kept[box] |= _without_holes(mask)
+    kept &= ~np.isnan(array)
     labels = np.zeros(array.shape, dtype=np.int32)
-    found = 0
-    for number, box in enumerate(ndimage.find_objects(components), start=1):
-        progress.fraction((number - 1) / count)
-        mask = components[box] == number
-        volume_mm3 = np.count_nonzero(mask) * voxel_mm3
-        if volume_mm3 < minimum_volume_mm3 or array[box][mask].max() < peak:
-            continue
+    components, found = _components(kept), 0
+    for number, (mask, box) in enumerate(components):
+        progress.fraction(number / len(components))
         parts = divide(mask, spacing_kji_mm, minimum_volume_mm3)
         labels[box][mask] = parts[mask] + found
         found += int(parts.max())
@@ -73,6 +71,22 @@ def find_nodes(
             f"{found} separate nodes were found: the probability map is noise; check the input images."
         )
     return in_reading_order(labels, probability.geometry)
+
+
+def _components(inside: np.ndarray) -> list[tuple[np.ndarray, tuple[slice, slice, slice]]]:
+    """What hangs together in a mask by faces and edges: each as a mask of its box, and the box."""
+    from scipy import ndimage
+
+    numbers, _ = ndimage.label(inside, structure=ndimage.generate_binary_structure(3, 2))
+    boxes = ndimage.find_objects(numbers)
+    return [(numbers[box] == number, box) for number, box in enumerate(boxes, start=1)]
+
+
+def _without_holes(mask: np.ndarray) -> np.ndarray:
+    """A mask and what it encloses in each slice [k, j, i]."""
+    from scipy import ndimage
+
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in mask])
 
 
 def in_reading_order(labels: np.ndarray, geometry: Geometry) -> np.ndarray:
