@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import torch
 from LymphNodeSegLib import __version__
 from LymphNodeSegLib.network.eru_net import for_inference
 from LymphNodeSegLib.network.fusion import fuse
-from LymphNodeSegLib.network.model_file import CARD_FILE, save_model
+from LymphNodeSegLib.network.model_file import CARD_FILE, save_model, write_script
 from LymphNodeSegLib.network.runner import forward
 from scipy import ndimage
 from torch import Tensor, nn
@@ -155,8 +154,7 @@ def with_scores(model_file: Path, scores: dict[str, Any], out: Path) -> str:
     extra = {CARD_FILE: ""}
     network = torch.jit.load(str(model_file), map_location="cpu", _extra_files=extra)
     card = {**json.loads(extra[CARD_FILE]), "scores": scores}
-    torch.jit.save(network, str(out), _extra_files={CARD_FILE: json.dumps(card, indent=1)})
-    return hashlib.sha256(out.read_bytes()).hexdigest()
+    return write_script(network, card, out)
 
 
 def held_out_logits(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from LymphNodeSegLib.errors import InputError
+from LymphNodeSegLib.network import eru_net
 from LymphNodeSegLib.network.eru_net import EruNet, for_inference
 from LymphNodeSegLib.network.fusion import Preprocessing
 from LymphNodeSegLib.network.model_file import listed_models, load_model, save_model
@@ -51,6 +53,15 @@ def test_a_model_comes_back_with_its_card_and_weights(models: Path) -> None:
 def test_weights_take_two_bytes_each(models: Path) -> None:
     count = sum(one.numel() for one in EruNet(7, width=8, depth=3).parameters())
     assert (models / "small.pt").stat().st_size < 2 * count + 100_000
+
+
+def test_a_model_tells_no_folder_of_who_made_it(models: Path) -> None:
+    code = Path(eru_net.__file__).parents[2]
+    for file in (models / "small.pt", *(one.path for one in listed_models())):
+        with zipfile.ZipFile(file) as archive:
+            for name in archive.namelist():
+                assert not name.endswith(".debug_pkl")
+                assert str(code).encode() not in archive.read(name)
 
 
 def test_a_listed_file_that_was_changed_is_refused_before_it_is_loaded(

@@ -19,6 +19,7 @@ from ..resources import resource_path
 from .fusion import Preprocessing
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 CARD_FILE = "model.json"
@@ -219,5 +220,32 @@ def save_model(
 
     whole = network if second is None else BothLooks(network, second)
     scripted = torch.jit.script(copy.deepcopy(whole).eval().half())
-    torch.jit.save(scripted, str(path), _extra_files={CARD_FILE: json.dumps(card, indent=1)})
+    return write_script(scripted, card, path)
+
+
+def write_script(scripted: torch.jit.ScriptModule, card: dict[str, Any], path: Path) -> str:
+    """Write TorchScript with its card inside.
+
+    TorchScript notes for its error messages where the code lay. That is left out: whoever passes a model on
+    need not tell the folders of their machine.
+
+    Args:
+        scripted: The network.
+        card: Plain values.
+        path: The file to write.
+
+    Returns:
+        The file's sha256.
+    """
+    import io
+    import zipfile
+
+    import torch
+
+    whole = io.BytesIO()
+    torch.jit.save(scripted, whole, _extra_files={CARD_FILE: json.dumps(card, indent=1)})
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
+        for record in source.infolist():
+            if not record.filename.endswith(".debug_pkl"):
+                target.writestr(record, source.read(record))
     return hashlib.sha256(path.read_bytes()).hexdigest()
