@@ -9,7 +9,7 @@ import numpy as np
 
 from ..images.image import Geometry, Image
 from .node import NodeMask
-from .separate import MINIMUM_VOLUME_MM3
+from .separate import MINIMUM_VOLUME_MM3, without_holes
 
 REACH_MM = 20.0
 """No voxel farther from the point than this is taken: a node of 40 mm is drawn by hand."""
@@ -139,7 +139,7 @@ def _alike(images: list[np.ndarray], around: _Around, free: np.ndarray) -> Optio
         inside = free & ((unlike <= level) | core)
         thick = ndimage.binary_erosion(inside, across) | core
         kept = ndimage.binary_dilation(_hanging_together(thick, around.seed), across) & inside
-        mask = np.stack([ndimage.binary_fill_holes(plane) for plane in kept]) & free
+        mask = without_holes(kept) & free
         if not around.is_node(mask):
             if np.count_nonzero(mask) * around.geometry.voxel_volume_mm3 < MINIMUM_VOLUME_MM3:
                 continue

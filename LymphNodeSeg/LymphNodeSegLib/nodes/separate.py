@@ -56,7 +56,7 @@ def find_nodes(
     kept = np.zeros(array.shape, dtype=bool)
     for mask, box in _components(array >= threshold):  # False for NaN
         if np.count_nonzero(mask) >= least_voxels and array[box][mask].max() >= peak:
-            kept[box] |= _without_holes(mask)
+            kept[box] |= without_holes(mask)
     kept &= ~np.isnan(array)
     labels = np.zeros(array.shape, dtype=np.int32)
     components, found = _components(kept), 0
@@ -82,7 +82,7 @@ def _components(inside: np.ndarray) -> list[tuple[np.ndarray, tuple[slice, slice
     return [(numbers[box] == number, box) for number, box in enumerate(boxes, start=1)]
 
 
-def _without_holes(mask: np.ndarray) -> np.ndarray:
+def without_holes(mask: np.ndarray) -> np.ndarray:
     """A mask and what it encloses in each slice [k, j, i]."""
     from scipy import ndimage
 
