@@ -16,7 +16,7 @@ from LymphNodeSegLib.network.eru_net import for_inference
 from LymphNodeSegLib.network.fusion import fuse
 from LymphNodeSegLib.network.model_file import CARD_FILE, save_model, write_script
 from LymphNodeSegLib.network.runner import forward
-from scipy import ndimage
+from LymphNodeSegLib.nodes.separate import components, without_holes
 from torch import Tensor, nn
 
 from .cases import Case, split_by_patient
@@ -209,13 +209,13 @@ def best_peak_of(cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
     """The same of probabilities and truths, each [k, j, i]."""
     peaks, sizes, hits, true = [], [], [], 0.0
     for sure, truth in cases:
-        finds, count = ndimage.label(sure >= 0.5, ndimage.generate_binary_structure(3, 2))
-        numbers = np.arange(1, count + 1)
-        peaks.append(np.atleast_1d(ndimage.maximum(sure, finds, numbers)))
-        sizes.append(np.bincount(finds.ravel(), minlength=count + 1)[1:])
-        hits.append(np.atleast_1d(ndimage.sum_labels(truth, finds, numbers)))
-        true += float(truth.sum())
-    peak, size, hit = (np.concatenate(one) for one in (peaks, sizes, hits))
+        for mask, box in components(sure >= 0.5):
+            whole = without_holes(mask)
+            peaks.append(sure[box][mask].max())
+            sizes.append(np.count_nonzero(whole))
+            hits.append(np.count_nonzero(truth[box][whole]))
+        true += np.count_nonzero(truth)
+    peak, size, hit = (np.array(one) for one in (peaks, sizes, hits))
     kept = [peak >= level for level in PEAKS]
     dice = [2 * hit[one].sum() / max(size[one].sum() + true, 1.0) for one in kept]
     return PEAKS[int(np.argmax(dice))]

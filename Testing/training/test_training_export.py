@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from Training.config import Config
-from Training.export import Calibrated, best_peak, fitted_scaling, reliability
+from Training.export import Calibrated, best_peak, best_peak_of, fitted_scaling, reliability
 from Training.learning import Learner
 
 
@@ -48,3 +49,13 @@ def test_the_best_peak_keeps_true_finds_and_drops_false_ones() -> None:
     learner = Learner(Config().as_dict())
     ready = Calibrated(learner, learner.network, 1.0, 0.0, 1, 2, logits.flatten(), nodes.flatten(), shapes)
     assert best_peak(ready) == 0.93
+
+
+def test_a_node_drawn_as_a_ring_counts_whole() -> None:
+    sure, truth = np.zeros((1, 40, 40)), np.zeros((1, 40, 40))
+    truth[0, 2:10, 2:10] = 1.0
+    sure[0, 2:10, 2:10], sure[0, 3:9, 3:9] = 0.8, 0.2  # 28 pixels around 36
+    truth[0, 20:24, 2:7] = 1.0
+    sure[0, 20:24, 2:7] = 0.98
+    sure[0, 20:34, 20:30] = 0.8  # false, 140: more than the ring is worth, less than the node
+    assert best_peak_of([(sure, truth)]) == 0.5

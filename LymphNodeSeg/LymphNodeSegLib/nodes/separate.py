@@ -54,14 +54,14 @@ def find_nodes(
     spacing_kji_mm = probability.geometry.spacing_mm[::-1]
     least_voxels = minimum_volume_mm3 / probability.geometry.voxel_volume_mm3
     kept = np.zeros(array.shape, dtype=bool)
-    for mask, box in _components(array >= threshold):  # False for NaN
+    for mask, box in components(array >= threshold):  # False for NaN
         if np.count_nonzero(mask) >= least_voxels and array[box][mask].max() >= peak:
             kept[box] |= without_holes(mask)
     kept &= ~np.isnan(array)
     labels = np.zeros(array.shape, dtype=np.int32)
-    components, found = _components(kept), 0
-    for number, (mask, box) in enumerate(components):
-        progress.fraction(number / len(components))
+    pieces, found = components(kept), 0
+    for number, (mask, box) in enumerate(pieces):
+        progress.fraction(number / len(pieces))
         parts = divide(mask, spacing_kji_mm, minimum_volume_mm3)
         labels[box][mask] = parts[mask] + found
         found += int(parts.max())
@@ -73,8 +73,8 @@ def find_nodes(
     return in_reading_order(labels, probability.geometry)
 
 
-def _components(inside: np.ndarray) -> list[tuple[np.ndarray, tuple[slice, slice, slice]]]:
-    """What hangs together in a mask by faces and edges: each as a mask of its box, and the box."""
+def components(inside: np.ndarray) -> list[tuple[np.ndarray, tuple[slice, slice, slice]]]:
+    """What hangs together in a mask [k, j, i] by faces and edges: each as a mask of its box, and the box."""
     from scipy import ndimage
 
     numbers, _ = ndimage.label(inside, structure=ndimage.generate_binary_structure(3, 2))
