@@ -1,4 +1,4 @@
-"""Training cases from synthetic pelvises, with the displacement that a registration leaves behind."""
+"""Training cases from synthetic pelvises, registered as patients are; some of them are left displaced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.images.image import Geometry, Image, StudyImages
 
 from .cases import AlignedDwi, write_case
 from .config import Config
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from LymphNodeSegLib.phantom import Phantom
 
 HIGH_B_S_MM2 = 400.0
-RESIDUAL_MM = 3.0
-"""Largest displacement left by a registration that worked."""
-SHARES = {"undone": 0.75, "partly": 0.15, "as acquired": 0.10}
+SHARES = {"registered": 0.80, "partly": 0.12, "as acquired": 0.08}
+"""Of the variants: what the application would see, and what it would see where its registration fails."""
 VARIANTS = 2
 
 
@@ -49,35 +48,23 @@ def aligned_dwi(phantom: Phantom, chance: np.random.Generator) -> AlignedDwi:
         phantom: The pelvis.
         chance: Decides which b-value, and how much of the displacement is left.
     """
+    from LymphNodeSegLib.registration.register import register
+
     high = [one for one in phantom.dwi_series if (one.acquisition.b_value_s_mm2 or 0) >= HIGH_B_S_MM2]
     dwi = high[chance.integers(len(high))]
-    state = chance.choice(list(SHARES), p=list(SHARES.values()))
-    left = {"undone": 0.0, "partly": chance.uniform(0.2, 0.8), "as acquired": 1.0}[str(state)]
-    residual = residual_lps_mm(phantom.t2.geometry, chance) if state == "undone" else 0.0
-    displacement = phantom.displacement_lps_mm * np.float32(left) + residual
-    return aligned(dwi, phantom.adc, phantom.t2.geometry, displacement)
+    state = str(chance.choice(list(SHARES), p=list(SHARES.values())))
+    if state == "registered":
+        registered = register(StudyImages(phantom.t2, dwi, phantom.dwi_series, phantom.adc))
+        assert registered.adc is not None  # a phantom has one
+        return AlignedDwi(registered.dwi.array, registered.known, registered.adc.array)
+    undone = chance.uniform(0.2, 0.8) if state == "partly" else 0.0
+    return aligned(dwi, phantom.adc, phantom.t2.geometry, phantom.displacement_lps_mm * np.float32(undone))
 
 
 def aligned(dwi: Image, adc: Image, grid: Geometry, displacement_lps_mm: np.ndarray) -> AlignedDwi:
     """A DWI and the ADC on another grid, see `resampled`."""
     array, known = resampled(dwi, grid, displacement_lps_mm)
     return AlignedDwi(array, known, resampled(adc, grid, displacement_lps_mm)[0] * known)
-
-
-def residual_lps_mm(geometry: Geometry, chance: np.random.Generator) -> np.ndarray:
-    """A smooth displacement of up to `RESIDUAL_MM`, [k, j, i, 3], LPS."""
-    import torch
-    from torch.nn import functional
-
-    knots = [
-        max(2, round(n * mm / 40.0) + 1) for n, mm in zip(geometry.size_ijk[::-1], geometry.spacing_mm[::-1])
-    ]
-    coarse = torch.from_numpy(chance.standard_normal((1, 3, *knots)).astype(np.float32))
-    fine = functional.interpolate(coarse, size=geometry.size_ijk[::-1], mode="trilinear", align_corners=True)[
-        0
-    ]
-    longest = float(fine.square().sum(0).sqrt().max())
-    return (fine * (chance.uniform(0.0, RESIDUAL_MM) / longest)).permute(1, 2, 3, 0).numpy()
 
 
 def resampled(

@@ -18,7 +18,7 @@ def cache_folder(config: Config) -> Path:
     """Where the prepared cases of a configuration lie; another source or preprocessing has another folder."""
     data = config.data
     shares = [float(data.standard_share), float(data.varied_share)]
-    facts = json.dumps([data.source, float(config.preprocessing.pixel_mm), *shares, "with ADC"])
+    facts = json.dumps([data.source, float(config.preprocessing.pixel_mm), *shares, "with ADC, registered"])
     return Path(config.data.cache).expanduser() / hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 

@@ -10,8 +10,10 @@ import pytest
 import SimpleITK as sitk
 import torch
 from LymphNodeSegLib.errors import InputError
-from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.images.image import Geometry, Image, StudyImages
 from LymphNodeSegLib.network.fusion import FUSIONS, Preprocessing, fuse
+from LymphNodeSegLib.phantom import make_phantom
+from LymphNodeSegLib.registration.register import register
 from torch.utils.data import DataLoader
 
 from Training.augment import augmented
@@ -20,7 +22,7 @@ from Training.config import FIRST_BENCHMARK_SEED, SECOND_LOOK, config_of, read_c
 from Training.crops import Crops, batch_of
 from Training.evaluate import Registered, held_out_case
 from Training.learning import CropData
-from Training.phantoms import prepare_phantom, resampled, residual_lps_mm
+from Training.phantoms import aligned_dwi, prepare_phantom, resampled
 from Training.prepare import cache_folder
 
 GEOMETRY = Geometry((100, 90, 6), (3.0, -8.0, 4.0), (0.8, 0.8, 4.0))
@@ -184,11 +186,34 @@ def test_a_known_shift_is_undone() -> None:
     assert np.unravel_index(moved.argmax(), moved.shape) == (3, 35, 50)
 
 
-def test_the_residual_displacement_is_small_and_smooth() -> None:
-    residual = residual_lps_mm(GEOMETRY, np.random.default_rng(4))
-    assert residual.shape == (6, 90, 100, 3)
-    assert 0.0 < np.linalg.norm(residual, axis=-1).max() <= 3.0 + 1e-4
-    assert np.abs(np.diff(residual, axis=2)).max() < 0.3
+def test_a_phantom_is_shown_as_the_application_would_register_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    phantom = make_phantom(700, "standard")
+    high = [one for one in phantom.dwi_series if (one.acquisition.b_value_s_mm2 or 0) >= 400]
+    theirs = [register(StudyImages(phantom.t2, one, phantom.dwi_series, phantom.adc)) for one in high]
+
+    monkeypatch.setattr("Training.phantoms.SHARES", {"registered": 1.0})
+    shown = aligned_dwi(phantom, np.random.default_rng(0))
+    assert any(np.array_equal(shown.array, one.dwi.array) for one in theirs)
+    np.testing.assert_array_equal(shown.known, theirs[0].known)
+    np.testing.assert_array_equal(shown.adc, theirs[0].adc.array)
+
+    monkeypatch.setattr("Training.phantoms.SHARES", {"as acquired": 1.0})
+    displaced = aligned_dwi(phantom, np.random.default_rng(0))
+    seen = displaced.known
+    unmoved = [np.corrcoef(displaced.array[seen], one.dwi_unregistered.array[seen])[0, 1] for one in theirs]
+    assert max(unmoved) > 0.9999
+    moved = [np.corrcoef(displaced.array[seen], one.dwi.array[seen])[0, 1] for one in theirs]
+    assert max(moved) < 0.95
+
+
+def test_what_is_undone_brings_the_dwi_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    phantom = make_phantom(700, "standard")
+    nodes, brightness = phantom.labels > 0, {}
+    for state in ("as acquired", "partly", "registered"):
+        monkeypatch.setattr("Training.phantoms.SHARES", {state: 1.0})
+        shown = aligned_dwi(phantom, np.random.default_rng(1))
+        brightness[state] = shown.array[nodes].mean() / shown.array[shown.known].mean()
+    assert min(brightness["partly"], brightness["registered"]) > 1.03 * brightness["as acquired"]
 
 
 def test_the_share_of_varied_pelvises_is_what_the_configuration_says(
