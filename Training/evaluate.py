@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from LymphNodeSegLib.images.image import Image, StudyImages
+from LymphNodeSegLib.images.image import Image
 from LymphNodeSegLib.network.inference import pick_device, segment_image
 from LymphNodeSegLib.network.model_file import Model, load_model
 from LymphNodeSegLib.nodes.evaluation import evaluate, pool
 from LymphNodeSegLib.nodes.separate import find_nodes
 from LymphNodeSegLib.phantom import Phantom, make_phantom
-from LymphNodeSegLib.registration.register import register
+
+from .phantoms import as_registered
 
 LARGEST_B_S_MM2 = 1000.0
 
@@ -160,11 +161,9 @@ def held_out_case(
 
 def registered_phantom(phantom: Phantom, registration: str) -> Registered:
     """A phantom as the networks see a patient: T2, registered DWI and ADC; and the truth."""
-    study = StudyImages(phantom.t2, preferred_dwi(phantom), phantom.dwi_series, phantom.adc)
-    registered = register(study, registration)
-    assert registered.adc is not None  # a phantom has one
+    dwi, known, adc = as_registered(phantom, preferred_dwi(phantom), registration)
     truth = phantom.t2.with_array(phantom.labels.astype(np.uint16))
-    return Registered(phantom.t2, registered.dwi, registered.known, registered.adc, truth)
+    return Registered(phantom.t2, dwi, known, adc, truth)
 
 
 def evaluate_case(case: Registered, model: Model, device: str, adc: bool = True) -> dict[str, Any]:

@@ -48,17 +48,31 @@ def aligned_dwi(phantom: Phantom, chance: np.random.Generator) -> AlignedDwi:
         phantom: The pelvis.
         chance: Decides which b-value, and how much of the displacement is left.
     """
-    from LymphNodeSegLib.registration.register import register
-
     high = [one for one in phantom.dwi_series if (one.acquisition.b_value_s_mm2 or 0) >= HIGH_B_S_MM2]
     dwi = high[chance.integers(len(high))]
     state = str(chance.choice(list(SHARES), p=list(SHARES.values())))
     if state == "registered":
-        registered = register(StudyImages(phantom.t2, dwi, phantom.dwi_series, phantom.adc))
-        assert registered.adc is not None  # a phantom has one
-        return AlignedDwi(registered.dwi.array, registered.known, registered.adc.array)
+        dwi, known, adc = as_registered(phantom, dwi)
+        return AlignedDwi(dwi.array, known, adc.array)
     undone = chance.uniform(0.2, 0.8) if state == "partly" else 0.0
     return aligned(dwi, phantom.adc, phantom.t2.geometry, phantom.displacement_lps_mm * np.float32(undone))
+
+
+def as_registered(
+    phantom: Phantom, dwi: Image, registration: str = "deformable"
+) -> tuple[Image, np.ndarray, Image]:
+    """What the application would see of a phantom's study: DWI, where it is known, and ADC, on the T2's grid.
+
+    Args:
+        phantom: The pelvis.
+        dwi: Which of its DWIs.
+        registration: As `register` takes it.
+    """
+    from LymphNodeSegLib.registration.register import register
+
+    registered = register(StudyImages(phantom.t2, dwi, phantom.dwi_series, phantom.adc), registration)
+    assert registered.adc is not None  # a phantom has one
+    return registered.dwi, registered.known, registered.adc
 
 
 def aligned(dwi: Image, adc: Image, grid: Geometry, displacement_lps_mm: np.ndarray) -> AlignedDwi:

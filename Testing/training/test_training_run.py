@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.network.inference import segment_image
 from LymphNodeSegLib.network.model_file import load_model
+
+from Training.config import Schedule
+from Training.learning import precision_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GEOMETRY = Geometry((96, 96, 6), (0.0, 0.0, 0.0), (1.0, 1.0, 4.0))
@@ -48,6 +52,17 @@ def patient(seed: int) -> tuple[Image, Image, np.ndarray]:
         Image(np.abs(one + extra).astype(np.float32), GEOMETRY) for one, extra in zip((t2, dwi), noise)
     )
     return t2_image, dwi_image, nodes
+
+
+@pytest.mark.parametrize("instructions", ["_is_amx_tile_supported", "_is_avx512_bf16_supported", None])
+def test_a_processor_trains_in_bfloat16_only_where_it_multiplies_in_it(
+    monkeypatch: pytest.MonkeyPatch, instructions: Optional[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for one in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(f"torch.cpu.{one}", lambda has=one == instructions: has, raising=False)
+    assert precision_of(Schedule()) == ("bf16-mixed" if instructions else "32-true")
+    assert precision_of(Schedule(precision="32-true")) == "32-true"
 
 
 def overlap_of(found: np.ndarray, nodes: np.ndarray) -> float:
