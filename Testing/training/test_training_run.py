@@ -54,6 +54,16 @@ def patient(seed: int) -> tuple[Image, Image, np.ndarray]:
     return t2_image, dwi_image, nodes
 
 
+def overlap_of(found: np.ndarray, nodes: np.ndarray) -> float:
+    return np.count_nonzero(found & nodes) / np.count_nonzero(found | nodes)
+
+
+def run(*arguments: str, module: str = "Training") -> subprocess.CompletedProcess:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize("instructions", ["_is_amx_tile_supported", "_is_avx512_bf16_supported", None])
 def test_a_processor_trains_in_bfloat16_only_where_it_multiplies_in_it(
     monkeypatch: pytest.MonkeyPatch, instructions: Optional[str]
@@ -63,16 +73,6 @@ def test_a_processor_trains_in_bfloat16_only_where_it_multiplies_in_it(
         monkeypatch.setattr(f"torch.cpu.{one}", lambda has=one == instructions: has, raising=False)
     assert precision_of(Schedule()) == ("bf16-mixed" if instructions else "32-true")
     assert precision_of(Schedule(precision="32-true")) == "32-true"
-
-
-def overlap_of(found: np.ndarray, nodes: np.ndarray) -> float:
-    return np.count_nonzero(found & nodes) / np.count_nonzero(found | nodes)
-
-
-def run(*arguments: str, module: str = "Training") -> subprocess.CompletedProcess:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
 
 
 def write_folder(folder: Path, count: int) -> None:
