@@ -169,6 +169,11 @@ def registered_phantom(phantom: Phantom, registration: str) -> Registered:
 def evaluate_case(case: Registered, model: Model, device: str, adc: bool = True) -> dict[str, Any]:
     """Figures of one case, as `nodes.evaluation.evaluate` gives them."""
     probability = segment_image(case.t2, case.dwi, case.known, model, device, adc=case.adc if adc else None)
+    return evaluate_found(probability, case, model)
+
+
+def evaluate_found(probability: Image, case: Registered, model: Model) -> dict[str, Any]:
+    """The same of a probability on the T2's grid."""
     return evaluate(case.t2.with_array(find_nodes(probability, peak=model.peak)), case.truth)
 
 

@@ -28,6 +28,8 @@ from .warm_start import read_checkpoint
 BINS = 15
 CALIBRATION_CASES = 24
 NEARLY_BEST = 0.97
+LEVEL_SHIFTS = (0.0, -1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
+"""Added to scaled logits to look for the best outline; of two alike the first is taken."""
 PEAKS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 
 
@@ -197,16 +199,30 @@ def fitted_scaling(logits: Tensor, nodes: Tensor) -> tuple[float, float]:
     return temperature, -level / temperature
 
 
-def best_peak(ready: Calibrated) -> float:
-    """The peak (`nodes.separate.find_nodes`) that gives the highest Dice on the held-out cases."""
-    probability = torch.sigmoid(ready.logits / ready.temperature + ready.offset)
+def best_point(ready: Calibrated) -> tuple[float, float]:
+    """Offset and peak (`nodes.separate.find_nodes`) that together give the highest Dice on held-out cases.
+
+    The scaling's own offset is that of the best outline with all false finds in; without them a lower level
+    may be better.
+    """
     ends = np.cumsum([shape.numel() for shape in ready.shapes])[:-1].tolist()
-    parts = zip(ready.shapes, probability.tensor_split(ends), ready.nodes.tensor_split(ends))
-    return best_peak_of((sure.view(shape).numpy(), truth.view(shape).numpy()) for shape, sure, truth in parts)
+    truths = [one.view(shape).numpy() for shape, one in zip(ready.shapes, ready.nodes.tensor_split(ends))]
+    best = []
+    for shift in LEVEL_SHIFTS:
+        sure = torch.sigmoid(ready.logits / ready.temperature + ready.offset + shift)
+        parts = (one.view(shape).numpy() for shape, one in zip(ready.shapes, sure.tensor_split(ends)))
+        dice = _dice_of_peaks(zip(parts, truths))
+        best.append((max(dice), ready.offset + shift, PEAKS[int(np.argmax(dice))]))
+    return max(best, key=lambda one: one[0])[1:]
 
 
 def best_peak_of(cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """The same of probabilities and truths, each [k, j, i]."""
+    """The peak with the highest Dice, of probabilities and truths, each [k, j, i]."""
+    return PEAKS[int(np.argmax(_dice_of_peaks(cases)))]
+
+
+def _dice_of_peaks(cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    """Dice over all cases with each of `PEAKS`."""
     peaks, sizes, hits, true = [], [], [], 0.0
     for sure, truth in cases:
         for mask, box in components(sure >= 0.5):
@@ -217,8 +233,7 @@ def best_peak_of(cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
         true += np.count_nonzero(truth)
     peak, size, hit = (np.array(one) for one in (peaks, sizes, hits))
     kept = [peak >= level for level in PEAKS]
-    dice = [2 * hit[one].sum() / max(size[one].sum() + true, 1.0) for one in kept]
-    return PEAKS[int(np.argmax(dice))]
+    return [2 * hit[one].sum() / max(size[one].sum() + true, 1.0) for one in kept]
 
 
 def reliability(logits: Tensor, nodes: Tensor, temperature: float, offset: float) -> dict[str, Any]:

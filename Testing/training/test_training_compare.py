@@ -60,15 +60,16 @@ def test_the_table_tells_mean_and_spread_over_seeds() -> None:
     scores = [
         {
             **pool([{"cases": 2, "voxels": {"tp": tp, "fp": 10, "fn": 90 - tp, "tn": 900}, "nodes": nodes}]),
+            "average_precision": tp / 100,
             "parameters": 2_000_000,
             "cpu_ms_per_slice": 12.0,
         }
         for tp in (50, 70)
     ]
     lines = table_of({"eru-net": scores, "u-net": scores[:1]}, TEST).splitlines()
-    assert lines[2].startswith("| network | LN IoU |")
-    assert lines[4].startswith("| ERU-Net, stacked channels | 0.60 ± 0.14 |")
-    assert lines[5].startswith("| U-Net (MONAI) | 0.50 |")
+    assert lines[2].startswith("| network | average precision | LN IoU |")
+    assert lines[4].startswith("| ERU-Net, stacked channels | 0.60 ± 0.14 | 0.60 ± 0.14 |")
+    assert lines[5].startswith("| U-Net (MONAI) | 0.50 | 0.50 |")
     assert lines[4].endswith("| 2.00 M | 12 ± 0 |")
     assert len({line.count("|") for line in lines[2:]}) == 1
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from Training.config import Config
-from Training.export import Calibrated, best_peak, best_peak_of, fitted_scaling, reliability
+from Training.export import Calibrated, best_peak_of, best_point, fitted_scaling, reliability
 from Training.learning import Learner
 
 
@@ -40,15 +40,30 @@ def test_scaling_makes_probabilities_truer() -> None:
     assert after < before / 2
 
 
+def ready_with(logits: torch.Tensor, nodes: torch.Tensor) -> Calibrated:
+    """Cases [n, k, j, i], not scaled."""
+    shapes = [one.shape for one in nodes]
+    learner = Learner(Config().as_dict())
+    count = len(nodes)
+    return Calibrated(learner, learner.network, 1.0, 0.0, 1, count, logits.flatten(), nodes.flatten(), shapes)
+
+
 def test_the_best_peak_keeps_true_finds_and_drops_false_ones() -> None:
     logits, nodes = torch.full((2, 4, 20, 20), -5.0), torch.zeros(2, 4, 20, 20)
     logits[:, 1:3, 2:8, 2:8], nodes[:, 1:3, 2:8, 2:8] = 3.2, 1.0  # a node in each case: 0.96
     logits[0, 1:3, 12:17, 2:7] = 2.3  # false: 0.91
     logits[1, 0, 12:14, 12:14] = 1.0  # false: 0.73
-    shapes = [one.shape for one in nodes]
-    learner = Learner(Config().as_dict())
-    ready = Calibrated(learner, learner.network, 1.0, 0.0, 1, 2, logits.flatten(), nodes.flatten(), shapes)
-    assert best_peak(ready) == 0.93
+    assert best_point(ready_with(logits, nodes)) == (0.0, 0.93)
+
+
+def test_the_level_is_the_best_one_without_the_false_finds() -> None:
+    logits, nodes = torch.full((1, 1, 40, 40), -5.0), torch.zeros(1, 1, 40, 40)
+    nodes[0, 0, 2:12, 2:12] = 1.0
+    logits[0, 0, 2:12, 2:12], logits[0, 0, 4:10, 4:10] = -0.3, 3.0  # the node's rim lies just below 0.5
+    logits[0, 0, 20:32, 20:32] = -0.2  # false, larger than the rim, and sure nowhere
+    offset, peak = best_point(ready_with(logits, nodes))
+    assert offset == 0.5
+    assert peak == 0.6  # the false find reaches 0.57
 
 
 def test_a_node_drawn_as_a_ring_counts_whole() -> None:
