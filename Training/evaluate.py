@@ -19,7 +19,7 @@ from LymphNodeSegLib.nodes.evaluation import evaluate, pool
 from LymphNodeSegLib.nodes.separate import find_nodes
 from LymphNodeSegLib.phantom import Phantom, make_phantom
 
-from .phantoms import as_registered
+from .phantoms import registration_of
 
 LARGEST_B_S_MM2 = 1000.0
 
@@ -161,9 +161,10 @@ def held_out_case(
 
 def registered_phantom(phantom: Phantom, registration: str) -> Registered:
     """A phantom as the networks see a patient: T2, registered DWI and ADC; and the truth."""
-    dwi, known, adc = as_registered(phantom, preferred_dwi(phantom), registration)
+    seen = registration_of(phantom, preferred_dwi(phantom), registration)
+    assert seen.adc is not None  # a phantom has one
     truth = phantom.t2.with_array(phantom.labels.astype(np.uint16))
-    return Registered(phantom.t2, dwi, known, adc, truth)
+    return Registered(phantom.t2, seen.dwi, seen.known, seen.adc, truth)
 
 
 def evaluate_case(case: Registered, model: Model, device: str, adc: bool = True) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from .config import Config
 
 if TYPE_CHECKING:
     from LymphNodeSegLib.phantom import Phantom
+    from LymphNodeSegLib.registration.result import Registration
 
 HIGH_B_S_MM2 = 400.0
 SHARES = {"registered": 0.80, "partly": 0.12, "as acquired": 0.08}
@@ -37,42 +38,47 @@ def prepare_phantom(seed: int, config: Config, folder: Path) -> None:
     # Drawn from another source, so that a share of 0 gives the phantoms that it always gave.
     varied = bool(np.random.default_rng((seed, 2)).random() < config.data.varied_share)
     phantom = make_phantom(seed, difficulty, varied=varied)
-    variants = [aligned_dwi(phantom, chance) for _ in range(VARIANTS)]
+    variants = aligned_dwis(phantom, chance)
     write_case(folder, f"phantom-{seed}", phantom.t2, variants, phantom.labels, config.preprocessing)
 
 
-def aligned_dwi(phantom: Phantom, chance: np.random.Generator) -> AlignedDwi:
-    """One of the phantom's high b-values on the T2's grid, nearly where it belongs.
+def aligned_dwis(phantom: Phantom, chance: np.random.Generator, count: int = VARIANTS) -> list[AlignedDwi]:
+    """High b-values of a phantom on the T2's grid, nearly where they belong; registered once for all.
 
     Args:
         phantom: The pelvis.
-        chance: Decides which b-value, and how much of the displacement is left.
+        chance: Decides which b-values, and how much of the displacement is left.
+        count: How many.
     """
-    high = [one for one in phantom.dwi_series if (one.acquisition.b_value_s_mm2 or 0) >= HIGH_B_S_MM2]
-    dwi = high[chance.integers(len(high))]
-    state = str(chance.choice(list(SHARES), p=list(SHARES.values())))
-    if state == "registered":
-        dwi, known, adc = as_registered(phantom, dwi)
-        return AlignedDwi(dwi.array, known, adc.array)
-    undone = chance.uniform(0.2, 0.8) if state == "partly" else 0.0
-    return aligned(dwi, phantom.adc, phantom.t2.geometry, phantom.displacement_lps_mm * np.float32(undone))
+    series = phantom.dwi_series
+    high = [n for n, one in enumerate(series) if (one.acquisition.b_value_s_mm2 or 0) >= HIGH_B_S_MM2]
+    registered, result = None, []
+    for _ in range(count):
+        which = high[chance.integers(len(high))]
+        state = str(chance.choice(list(SHARES), p=list(SHARES.values())))
+        if state == "registered":
+            registered = registered or registration_of(phantom, series[which])
+            assert registered.adc is not None  # a phantom has one
+            dwi = registered.dwi_series[which].array
+            result.append(AlignedDwi(dwi, registered.known, registered.adc.array))
+        else:
+            undone = chance.uniform(0.2, 0.8) if state == "partly" else 0.0
+            displacement = phantom.displacement_lps_mm * np.float32(undone)
+            result.append(aligned(series[which], phantom.adc, phantom.t2.geometry, displacement))
+    return result
 
 
-def as_registered(
-    phantom: Phantom, dwi: Image, registration: str = "deformable"
-) -> tuple[Image, np.ndarray, Image]:
-    """What the application would see of a phantom's study: DWI, where it is known, and ADC, on the T2's grid.
+def registration_of(phantom: Phantom, dwi: Image, method: str = "deformable") -> Registration:
+    """What the application would make of a phantom's study.
 
     Args:
         phantom: The pelvis.
         dwi: Which of its DWIs.
-        registration: As `register` takes it.
+        method: As `register` takes it.
     """
     from LymphNodeSegLib.registration.register import register
 
-    registered = register(StudyImages(phantom.t2, dwi, phantom.dwi_series, phantom.adc), registration)
-    assert registered.adc is not None  # a phantom has one
-    return registered.dwi, registered.known, registered.adc
+    return register(StudyImages(phantom.t2, dwi, phantom.dwi_series, phantom.adc), method)
 
 
 def aligned(dwi: Image, adc: Image, grid: Geometry, displacement_lps_mm: np.ndarray) -> AlignedDwi:

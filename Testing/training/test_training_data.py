@@ -22,7 +22,7 @@ from Training.config import FIRST_BENCHMARK_SEED, SECOND_LOOK, config_of, read_c
 from Training.crops import Crops, batch_of
 from Training.evaluate import Registered, held_out_case
 from Training.learning import CropData
-from Training.phantoms import aligned_dwi, prepare_phantom, resampled
+from Training.phantoms import aligned_dwis, prepare_phantom, resampled
 from Training.prepare import cache_folder
 
 GEOMETRY = Geometry((100, 90, 6), (3.0, -8.0, 4.0), (0.8, 0.8, 4.0))
@@ -192,13 +192,13 @@ def test_a_phantom_is_shown_as_the_application_would_register_it(monkeypatch: py
     theirs = [register(StudyImages(phantom.t2, one, phantom.dwi_series, phantom.adc)) for one in high]
 
     monkeypatch.setattr("Training.phantoms.SHARES", {"registered": 1.0})
-    shown = aligned_dwi(phantom, np.random.default_rng(0))
+    shown = aligned_dwis(phantom, np.random.default_rng(0), 1)[0]
     assert any(np.array_equal(shown.array, one.dwi.array) for one in theirs)
     np.testing.assert_array_equal(shown.known, theirs[0].known)
     np.testing.assert_array_equal(shown.adc, theirs[0].adc.array)
 
     monkeypatch.setattr("Training.phantoms.SHARES", {"as acquired": 1.0})
-    displaced = aligned_dwi(phantom, np.random.default_rng(0))
+    displaced = aligned_dwis(phantom, np.random.default_rng(0), 1)[0]
     seen = displaced.known
     unmoved = [np.corrcoef(displaced.array[seen], one.dwi_unregistered.array[seen])[0, 1] for one in theirs]
     assert max(unmoved) > 0.9999
@@ -206,12 +206,26 @@ def test_a_phantom_is_shown_as_the_application_would_register_it(monkeypatch: py
     assert max(moved) < 0.95
 
 
+def test_all_of_a_phantoms_variants_are_registered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    phantom, asked = make_phantom(700, "standard"), []
+    monkeypatch.setattr("Training.phantoms.SHARES", {"registered": 1.0})
+    monkeypatch.setattr(
+        "LymphNodeSegLib.registration.register.register",
+        lambda study, method: asked.append(method) or register(study, "none"),
+    )
+    variants = aligned_dwis(phantom, np.random.default_rng(0), 6)
+    assert asked == ["deformable"]
+    assert len({one.array.tobytes() for one in variants}) == sum(
+        (one.acquisition.b_value_s_mm2 or 0) >= 400 for one in phantom.dwi_series
+    )
+
+
 def test_what_is_undone_brings_the_dwi_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
     phantom = make_phantom(700, "standard")
     nodes, brightness = phantom.labels > 0, {}
     for state in ("as acquired", "partly", "registered"):
         monkeypatch.setattr("Training.phantoms.SHARES", {state: 1.0})
-        shown = aligned_dwi(phantom, np.random.default_rng(1))
+        shown = aligned_dwis(phantom, np.random.default_rng(1), 1)[0]
         brightness[state] = shown.array[nodes].mean() / shown.array[shown.known].mean()
     assert min(brightness["partly"], brightness["registered"]) > 1.03 * brightness["as acquired"]
 
