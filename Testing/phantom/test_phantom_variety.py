@@ -95,6 +95,17 @@ def test_a_varied_pelvis_is_another_one_and_repeatable() -> None:
         assert np.isfinite(image.array).all()
 
 
+def test_some_nodes_of_a_varied_pelvis_are_drawn_out() -> None:
+    def drawn_out(varied: bool) -> list[bool]:
+        phantoms = [make_phantom(seed, varied=varied) for seed in (46, 47, 48)]
+        axes = [sorted(node.semi_axes_mm) for one in phantoms for node in one.nodes]
+        assert all(longest < 10.0 * short / 2.0 for short, _, longest in axes)
+        return [longest > 2.4 * short for short, _, longest in axes]
+
+    assert 0.1 < np.mean(drawn_out(True)) < 0.35
+    assert not any(drawn_out(False))
+
+
 def test_fluid_is_bright_on_t2_and_dark_on_high_b() -> None:
     node = signal_of(TISSUES["node"], PROTOCOL)
     body = new_body(1)

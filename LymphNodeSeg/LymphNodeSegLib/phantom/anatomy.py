@@ -54,6 +54,7 @@ class Body:
         vessels: Where nodes lie.
         gas: Bubbles of gas, which distort the DWI, as (x, y, z, radius) in mm.
         narrow_mm: By how much the muscles of the side walls reach farther inwards.
+        long_share: Of the nodes, how many are drawn out; fewer find room.
     """
 
     def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
@@ -64,7 +65,7 @@ class Body:
         self.obstacles: list[tuple[Shape, float]] = []
         self.vessels: list[Vessel] = []
         self.gas: list[np.ndarray] = []
-        self.narrow_mm = 0.0
+        self.narrow_mm, self.long_share = 0.0, 0.0
         self._late: list[Layer] = []
 
     def add(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
 from numpy.typing import ArrayLike
+
+SCATTER = 0.25
+"""How far, as a tangent, a rotation's first axis points from where it should."""
 
 
 def rotation_from_degrees(about_x: float = 0.0, about_y: float = 0.0, about_z: float = 0.0) -> np.ndarray:
@@ -15,9 +20,17 @@ def rotation_from_degrees(about_x: float = 0.0, about_y: float = 0.0, about_z: f
     return rz @ ry @ rx
 
 
-def random_rotation(rng: np.random.Generator) -> np.ndarray:
-    """A rotation drawn evenly from all rotations, by QR of a Gaussian matrix."""
-    q, r = np.linalg.qr(rng.standard_normal((3, 3)))
+def random_rotation(rng: np.random.Generator, first: Optional[np.ndarray] = None) -> np.ndarray:
+    """A rotation drawn evenly from all rotations, by QR of a Gaussian matrix.
+
+    Args:
+        rng: Source of randomness.
+        first: Where its first axis points, nearly; by default anywhere.
+    """
+    gaussian = rng.standard_normal((3, 3))
+    if first is not None:
+        gaussian[:, 0] = first / np.linalg.norm(first) + SCATTER * gaussian[:, 0]
+    q, r = np.linalg.qr(gaussian)
     q = q * np.sign(np.diag(r))
     return q if np.linalg.det(q) > 0 else q * np.array([1.0, 1.0, -1.0])
 

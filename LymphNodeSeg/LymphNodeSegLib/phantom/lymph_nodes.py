@@ -16,6 +16,12 @@ from .truth import Draft, unit_sphere
 from .warp import BodyWarp
 
 MAX_CURVE = 0.55
+LONG_SHARE = 0.3
+"""Of the nodes of a varied pelvis that are tried, how many are drawn out."""
+LONG_TRIES = 8
+"""How often such a node is turned to find room."""
+LONG_BETWEEN_MM = (3.0, 10.0)
+"""Short axis of these: none is longer than nodes are."""
 FAVORED = ("external_iliac", "obturator", "inguinal_deep", "inguinal_superficial")
 
 
@@ -34,6 +40,23 @@ def draw_shape(rng: np.random.Generator, center: np.ndarray, short_mm: float) ->
     if kind == "bean":
         bend = rng.uniform(0.25, MAX_CURVE) * radii[1] / radii[0] ** 2
     return Ellipsoid(center, radii, random_rotation(rng), bend)
+
+
+def draw_long_shape(
+    rng: np.random.Generator, center: np.ndarray, short_mm: float, course: np.ndarray
+) -> Ellipsoid:
+    """A node two to four times as long as thick, as those of the groin are; half of them follow a vessel.
+
+    Args:
+        rng: Source of randomness.
+        center: Its middle.
+        short_mm: Its short axis.
+        course: The direction in which the vessel runs.
+    """
+    along = course if rng.random() < 0.5 else None
+    radii = short_mm / 2.0 * np.array([rng.uniform(2.3, 4.2), rng.uniform(1.0, 1.35), 1.0])
+    bend = rng.uniform(0.0, MAX_CURVE) * radii[1] / radii[0] ** 2
+    return Ellipsoid(center, radii, random_rotation(rng, along), bend)
 
 
 def draw_short_axis(rng: np.random.Generator, large_share: float) -> float:
@@ -71,8 +94,15 @@ def place_nodes(
     for n, short, center in zip(tries[seen], sizes[seen], centers[seen]):
         if len(drafts) >= count:
             break
-        vessel, shape = vessels[n], draw_shape(rng, center, short)
-        if not free(shape, drafts):
+        vessel = vessels[n]
+        may_be_long = LONG_BETWEEN_MM[0] < short < LONG_BETWEEN_MM[1] and body.long_share > 0.0
+        if may_be_long and rng.random() < body.long_share:
+            course = _course(vessel, center)
+            shapes = [draw_long_shape(rng, center, short, course) for _ in range(LONG_TRIES)]
+        else:
+            shapes = [draw_shape(rng, center, short)]
+        shape = next((one for one in shapes if free(one, drafts)), None)
+        if shape is None:
             continue
         drafts.append(_with_looks(rng, shape, vessel.side, vessel.station, short))
         if rng.random() < 0.22:
@@ -88,6 +118,13 @@ def _beside(rng: np.random.Generator, vessel: Vessel, short_mm: float) -> np.nda
     away = rng.normal(0, 1, 3) * 0.6 + vessel.away
     away /= np.linalg.norm(away)
     return np.asarray(at[:3] + away * (at[3] + 0.55 * short_mm + rng.exponential(2.0)))
+
+
+def _course(vessel: Vessel, place: np.ndarray) -> np.ndarray:
+    """The direction in which a vessel runs past a place."""
+    points = vessel.path[:, :3]
+    nearest = int(np.argmin(((points - place) ** 2).sum(axis=1)))
+    return np.asarray(points[min(nearest + 1, len(points) - 1)] - points[max(nearest - 1, 0)])
 
 
 def _with_looks(rng: np.random.Generator, shape: Ellipsoid, side: str, station: str, short: float) -> Draft:

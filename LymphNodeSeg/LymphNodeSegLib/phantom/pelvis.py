@@ -20,7 +20,7 @@ from .details import (
 from .female import add_female_organs
 from .fluid import add_canal_fluid, add_edema, add_fluid_at_bones, add_fluid_beneath
 from .frame import add_frame
-from .lymph_nodes import node_layers, place_nodes
+from .lymph_nodes import LONG_SHARE, node_layers, place_nodes
 from .male import add_male_organs
 from .mixtures import draw_scan, mixture_named
 from .scanner import displacement_on, scan_dwi, scan_t2
@@ -72,8 +72,8 @@ def make_phantom(
         seed: 0 or more.
         difficulty: "standard" or "hard", see `mixtures.MIXTURES`.
         plane: Acquisition plane of the T2, "axial" or "sagittal"; None draws one.
-        varied: With more of what patients have: fluid outside organs, cysts, masses, winding veins, bowel.
-            For training; the benchmark's phantoms are made without.
+        varied: With more of what patients have: fluid outside organs, cysts, masses, winding veins, bowel,
+            nodes that are drawn out. For training; the benchmark's phantoms are made without.
 
     Returns:
         Images and truth.
@@ -146,6 +146,7 @@ def build_body(
     add_mesentery(body)
     if varied:
         body.narrow_mm = rng.uniform(0.0, 12.0)
+        body.long_share = LONG_SHARE
         add_edema(body)
         add_fluid_beneath(body, female)
     add_frame(body)
