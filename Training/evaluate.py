@@ -175,7 +175,8 @@ def evaluate_case(case: Registered, model: Model, device: str, adc: bool = True)
 
 def evaluate_found(probability: Image, case: Registered, model: Model) -> dict[str, Any]:
     """The same of a probability on the T2's grid."""
-    return evaluate(case.t2.with_array(find_nodes(probability, peak=model.peak)), case.truth)
+    found = find_nodes(probability, peak=model.peak, outline_odds=model.outline_odds)
+    return evaluate(case.t2.with_array(found), case.truth)
 
 
 def preferred_dwi(phantom: Phantom) -> Image:
@@ -194,6 +195,8 @@ def line_of(figures: dict[str, Any]) -> str:
     for key, name in (("sensitivity", "found"), ("false_positives_per_case", "false a case")):
         bands = ", ".join(f"{band} {_number(value)}" for band, value in figures[key].items() if band != "all")
         parts.append(f"{name} {bands}")
+    bias, error = figures["short_axis_bias_mm"]["all"], figures["short_axis_error_mm"]["all"]
+    parts.append(f"short axis off by {_number(error)} mm, {_number(bias)} too long")
     return "; ".join(parts)
 
 

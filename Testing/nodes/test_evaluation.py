@@ -9,6 +9,7 @@ import pytest
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.images.image import Geometry, Image
 from LymphNodeSegLib.nodes.evaluation import evaluate, pool
+from LymphNodeSegLib.nodes.measure import measure_nodes
 
 GEOMETRY = Geometry((40, 40, 10), (5.0, -7.0, 3.0), (1.0, 1.0, 3.0))
 
@@ -40,6 +41,27 @@ def test_node_figures_by_band() -> None:
     result = evaluate(prediction, truth)
     assert result["sensitivity"] == {"all": 0.5, "<5": 0.0, "5-10": 1.0, ">=10": 1.0}
     assert result["false_positives_per_case"] == {"all": 2.0, "<5": 1.0, "5-10": 1.0, ">=10": 0.0}
+
+
+def test_sizes_of_the_nodes_that_are_found() -> None:
+    truth = labels((2, 2, 12, 14), (20, 2, 6, 8), (30, 30, 3, 4))
+    prediction = labels((2, 2, 10, 14), (19, 2, 8, 8))
+    large, small, _ = (node.short_axis_mm or 0.0 for node in measure_nodes(truth))
+    narrower, wider = (node.short_axis_mm or 0.0 for node in measure_nodes(prediction))
+    result = evaluate(prediction, truth)
+    assert narrower < large
+    assert result["short_axis_bias_mm"] == {
+        "all": pytest.approx((narrower - large + wider - small) / 2),
+        "<5": None,
+        "5-10": pytest.approx(wider - small),
+        ">=10": pytest.approx(narrower - large),
+    }
+    assert result["short_axis_error_mm"]["all"] == pytest.approx((large - narrower + wider - small) / 2)
+    assert result["volume_ratio"][">=10"] == pytest.approx(10 / 12)
+    assert result["volume_ratio"]["all"] == pytest.approx((10 * 14 + 64) / (12 * 14 + 48))
+    twice = pool([result, result])
+    assert twice["short_axis_bias_mm"] == result["short_axis_bias_mm"]
+    assert twice["sizes"]["all"]["nodes"] == 4
 
 
 def test_a_fragment_inside_a_node_is_neither_found_nor_false() -> None:

@@ -57,9 +57,21 @@ def test_the_table_tells_mean_and_spread_over_seeds() -> None:
     nodes = {
         band: {"true": 4, "found": 2, "predicted": 3, "false": 1} for band in ("all", "<5", "5-10", ">=10")
     }
+    sums = {"nodes": 2, "bias_mm": 1.0, "error_mm": 2.0, "volume_mm3": 300.0, "true_mm3": 250.0}
+    sizes = dict.fromkeys(nodes, sums)
+    voxels = {"fp": 10, "tn": 900}
     scores = [
         {
-            **pool([{"cases": 2, "voxels": {"tp": tp, "fp": 10, "fn": 90 - tp, "tn": 900}, "nodes": nodes}]),
+            **pool(
+                [
+                    {
+                        "cases": 2,
+                        "voxels": {**voxels, "tp": tp, "fn": 90 - tp},
+                        "nodes": nodes,
+                        "sizes": sizes,
+                    }
+                ]
+            ),
             "average_precision": tp / 100,
             "parameters": 2_000_000,
             "cpu_ms_per_slice": 12.0,

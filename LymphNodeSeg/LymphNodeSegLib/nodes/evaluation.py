@@ -10,12 +10,17 @@ import numpy as np
 from ..errors import InputError
 from ..images.image import Image
 from .measure import measure_nodes
+from .node import Node
 
 BANDS_MM = (("<5", 0.0, 5.0), ("5-10", 5.0, 10.0), (">=10", 10.0, np.inf))
 """Size bands by short axis in the acquisition plane."""
 
 MATCH_IOU = 0.1
 """3-D overlap from which a predicted node and a true one are the same (as in PI-CAI)."""
+
+NODE_COUNTS = ("true", "found", "predicted", "false")
+SIZE_SUMS = ("nodes", "bias_mm", "error_mm", "volume_mm3", "true_mm3")
+"""Over the true nodes that were found: how many, and what their figures add up to."""
 
 RULE = (
     f"a true node is found when a predicted node overlaps it with an IoU of at least {MATCH_IOU:g}; "
@@ -49,7 +54,8 @@ def evaluate(prediction: Image, truth: Image) -> dict[str, Any]:
         "fn": int(np.count_nonzero(t)) - true_positive,
     }
     counts["tn"] = p.size - sum(counts.values())
-    return pool([{"cases": 1, "voxels": counts, "nodes": _node_counts(predicted, truth)}])
+    nodes, sizes = _node_counts(predicted, truth)
+    return pool([{"cases": 1, "voxels": counts, "nodes": nodes, "sizes": sizes}])
 
 
 def pool(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -62,11 +68,14 @@ def pool(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
         Plain values: `iou`, `dice`, `precision`, `recall` of the lymph node class over all voxels; `mean_iou`
         and `mean_pixel_accuracy`, the means over the classes lymph node and background; `global_accuracy`
         (which background dominates); `sensitivity` and `false_positives_per_case`, each for "all" and by
-        size band; `cases`; the counts behind them in `voxels` and `nodes`; the matching `rule`. A figure
-        whose denominator is zero is None.
+        size band; of the true nodes that were found, by band, `short_axis_bias_mm` (mean of predicted less
+        true), `short_axis_error_mm` (mean of its size) and `volume_ratio` (predicted to true, summed);
+        `cases`; the counts and sums behind them in `voxels`, `nodes` and `sizes`; the matching `rule`. A
+        figure whose denominator is zero is None.
     """
     cases, voxels = 0, dict.fromkeys(("tp", "fp", "fn", "tn"), 0)
-    nodes = {band: dict.fromkeys(("true", "found", "predicted", "false"), 0) for band in _band_names()}
+    nodes = {band: dict.fromkeys(NODE_COUNTS, 0) for band in _band_names()}
+    sizes = {band: dict.fromkeys(SIZE_SUMS, 0.0) for band in _band_names()}
     for result in results:
         cases += result["cases"]
         for key in voxels:
@@ -74,6 +83,8 @@ def pool(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
         for band, counts in nodes.items():
             for key in counts:
                 counts[key] += result["nodes"][band][key]
+            for key in SIZE_SUMS:
+                sizes[band][key] += result["sizes"][band][key]
     tp, fp, fn, tn = (voxels[key] for key in ("tp", "fp", "fn", "tn"))
     iou, recall = _ratio(tp, tp + fp + fn), _ratio(tp, tp + fn)
     return {
@@ -87,8 +98,12 @@ def pool(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "global_accuracy": _ratio(tp + tn, tp + fp + fn + tn),
         "sensitivity": {band: _ratio(counts["found"], counts["true"]) for band, counts in nodes.items()},
         "false_positives_per_case": {band: _ratio(counts["false"], cases) for band, counts in nodes.items()},
+        "short_axis_bias_mm": {band: _ratio(one["bias_mm"], one["nodes"]) for band, one in sizes.items()},
+        "short_axis_error_mm": {band: _ratio(one["error_mm"], one["nodes"]) for band, one in sizes.items()},
+        "volume_ratio": {band: _ratio(one["volume_mm3"], one["true_mm3"]) for band, one in sizes.items()},
         "voxels": voxels,
         "nodes": nodes,
+        "sizes": sizes,
         "rule": RULE,
     }
 
@@ -119,30 +134,43 @@ def on_grid_of(reference: Image, labels: Image) -> Image:
     return Image(sitk.GetArrayFromImage(moved), reference.geometry, labels.acquisition)
 
 
-def _node_counts(predicted: Image, truth: Image) -> dict[str, dict[str, int]]:
-    """True, found, predicted and false nodes: all, and by band."""
+def _node_counts(
+    predicted: Image, truth: Image
+) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, float]]]:
+    """True, found, predicted and false nodes, and how the sizes of those found differ: all, and by band."""
     width = int(truth.array.max()) + 1
-    pairs, sizes = np.unique(
+    pairs, voxels = np.unique(
         predicted.array.astype(np.int64).ravel() * width + truth.array.ravel(), return_counts=True
     )
     overlap = np.zeros((int(predicted.array.max()) + 1, width))
-    overlap[pairs // width, pairs % width] = sizes
+    overlap[pairs // width, pairs % width] = voxels
     of_predicted, of_true = overlap.sum(axis=1), overlap.sum(axis=0)
     shared = overlap[1:, 1:]
     iou = shared / np.maximum(1.0, of_predicted[1:, None] + of_true[None, 1:] - shared)
     matched = iou >= MATCH_IOU
     in_truth = shared.sum(axis=1) / np.maximum(1.0, of_predicted[1:])
-    counts = {band: dict.fromkeys(("true", "found", "predicted", "false"), 0) for band in _band_names()}
+    counts = {band: dict.fromkeys(NODE_COUNTS, 0) for band in _band_names()}
+    sizes = {band: dict.fromkeys(SIZE_SUMS, 0.0) for band in _band_names()}
+    wanted = {node.label: node for node in measure_nodes(truth)}
+    given = {node.label: node for node in measure_nodes(predicted)}
 
-    def count(labels: Image, total: str, hit: str, flags: np.ndarray) -> None:
-        for node in measure_nodes(labels):
+    def count(nodes: Iterable[Node], total: str, hit: str, flags: np.ndarray) -> None:
+        for node in nodes:
             for band in ("all", _band(node.short_axis_mm)):
                 counts[band][total] += 1
                 counts[band][hit] += int(flags[node.label - 1])
 
-    count(truth, "true", "found", matched.any(axis=0))
-    count(predicted, "predicted", "false", ~matched.any(axis=1) & (in_truth < 0.5))
-    return counts
+    count(wanted.values(), "true", "found", matched.any(axis=0))
+    count(given.values(), "predicted", "false", ~matched.any(axis=1) & (in_truth < 0.5))
+    for node in wanted.values():
+        if matched[:, node.label - 1].any():
+            found = given[int(iou[:, node.label - 1].argmax()) + 1]
+            longer = (found.short_axis_mm or 0.0) - (node.short_axis_mm or 0.0)
+            sums = (1.0, longer, abs(longer), found.volume_mm3, node.volume_mm3)
+            for band in ("all", _band(node.short_axis_mm)):
+                for key, value in zip(SIZE_SUMS, sums):
+                    sizes[band][key] += value
+    return counts, sizes
 
 
 def _band_names() -> tuple[str, ...]:
