@@ -175,7 +175,7 @@ def evaluate_case(case: Registered, model: Model, device: str, adc: bool = True)
 
 def evaluate_found(probability: Image, case: Registered, model: Model) -> dict[str, Any]:
     """The same of a probability on the T2's grid."""
-    found = find_nodes(probability, peak=model.peak, outline_odds=model.outline_odds)
+    found = find_nodes(probability, peak=model.peak)
     return evaluate(case.t2.with_array(found), case.truth)
 
 

@@ -16,7 +16,7 @@ from LymphNodeSegLib.network.eru_net import for_inference
 from LymphNodeSegLib.network.fusion import fuse
 from LymphNodeSegLib.network.model_file import CARD_FILE, save_model, write_script
 from LymphNodeSegLib.network.runner import forward
-from LymphNodeSegLib.nodes.separate import components, without_holes, without_rim
+from LymphNodeSegLib.nodes.separate import components, without_holes
 from torch import Tensor, nn
 
 from .cases import Case, split_by_patient
@@ -30,8 +30,6 @@ CALIBRATION_CASES = 24
 NEARLY_BEST = 0.97
 LEVEL_SHIFTS = (0.0, -1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
 """Added to scaled logits to look for the best outline; of two alike the first is taken."""
-OUTLINE_ODDS = (0.0, 100.0, 70.0, 50.0, 35.0, 25.0, 18.0, 12.0)
-"""Tried; 0: none."""
 PEAKS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 
 
@@ -221,30 +219,6 @@ def best_point(ready: Calibrated) -> tuple[float, float]:
 def best_peak_of(cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
     """The peak with the highest Dice, of probabilities and truths, each [k, j, i]."""
     return PEAKS[int(np.argmax(_dice_of_peaks(cases)))]
-
-
-def best_outline_odds_of(cases: Iterable[tuple[np.ndarray, np.ndarray]], peak: float) -> float:
-    """The outline odds (`nodes.separate.find_nodes`) with which finds are as large as what they show, in all.
-
-    Args:
-        cases: Probability and truth, each [k, j, i].
-        peak: See `find_nodes`.
-    """
-    from scipy import ndimage
-
-    found, true = np.zeros(len(OUTLINE_ODDS)), 0
-    for sure, truth in cases:
-        nodes, _ = ndimage.label(truth > 0)
-        touched: set[int] = set()
-        for mask, box in components(sure >= 0.5):
-            whole = without_holes(mask)
-            shown = set(nodes[box][whole].tolist()) - {0}
-            if shown and sure[box][mask].max() >= peak:
-                touched |= shown
-                rims = (without_rim(whole, sure[box], odds, 1.0) if odds else whole for odds in OUTLINE_ODDS)
-                found += [np.count_nonzero(one) for one in rims]
-        true += np.count_nonzero(np.isin(nodes, list(touched)))
-    return OUTLINE_ODDS[int(np.argmin(np.abs(found - true)))]
 
 
 def _dice_of_peaks(cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[float]:

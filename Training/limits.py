@@ -85,7 +85,7 @@ def _limits_of(
         probability = segment_image(
             t2, t2.with_array(one.array), one.known, model, device, adc=t2.with_array(one.adc)
         )
-        found = find_nodes(probability, peak=model.peak, outline_odds=model.outline_odds)
+        found = find_nodes(probability, peak=model.peak)
         yield name, found > 0, nodes
         if name in ("as it is", "true registration"):
             yield f"{name}, nodes < 5 mm left out", (found > 0) & ~small, nodes & ~small

@@ -43,7 +43,7 @@ def draw_failures(model_name: str, seeds: Sequence[int], difficulty: str, out: P
     for seed in seeds:
         case = held_out_case(seed, difficulty, "deformable")
         probability = segment_image(case.t2, case.dwi, case.known, model, pick_device(), adc=case.adc)
-        found = find_nodes(probability, peak=model.peak, outline_odds=model.outline_odds)
+        found = find_nodes(probability, peak=model.peak)
         places = worst_places(found, case.truth.array)
         tiles = [
             _tile(image, found, case.truth.array, places.get(kind))

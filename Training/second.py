@@ -24,14 +24,7 @@ from torch.utils.data import DataLoader
 
 from .cases import split_by_patient
 from .config import Config, config_of
-from .export import (
-    CALIBRATION_CASES,
-    best_outline_odds_of,
-    best_peak_of,
-    fitted_scaling,
-    reliability,
-    with_scores,
-)
+from .export import CALIBRATION_CASES, best_peak_of, fitted_scaling, reliability, with_scores
 from .learning import VALIDATION_STEPS, optimizer_of, step_chance, strength
 from .place_augment import augmented_places
 from .places import PlaceCrops, SuspectCase, first_look
@@ -208,11 +201,9 @@ def export_second_look(learner: SecondLearner, places: PlaceData, model: Model, 
             probability = torch.sigmoid(torch.logit(one, 1e-6) / temperature + offset)
             yield torch.where(where, probability, one).numpy(), case.nodes.numpy()
 
-    peak = best_peak_of(scaled())
     card = {
         **model.card,
-        "peak_probability": peak,
-        "outline_odds": best_outline_odds_of(scaled(), peak),
+        "peak_probability": best_peak_of(scaled()),
         "second_look": {
             "cases": len({one.patient for one in places.training}),
             "first_look": model.sha256,

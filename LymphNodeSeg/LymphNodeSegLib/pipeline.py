@@ -91,8 +91,7 @@ def read(study: StudyImages, settings: Settings, progress: Progress) -> Reading:
     probability = segment_image(study.t2, registration.dwi, registration.known, model, device, watch, adc)
 
     watch.stage(MEASURE)
-    found = find_nodes(probability, watch, peak=model.peak, outline_odds=model.outline_odds)
-    labels = study.t2.with_array(found)
+    labels = study.t2.with_array(find_nodes(probability, watch, peak=model.peak))
     nodes = measure_nodes(
         labels,
         probability=probability,

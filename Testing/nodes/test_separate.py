@@ -118,48 +118,6 @@ def test_a_valley_in_probability_alone_does_not_divide_a_ball() -> None:
     assert find_nodes(image.with_array(array)).max() == 1
 
 
-def soft_ball(radius_mm: float, top: float) -> Image:
-    """A ball whose logit falls evenly, by 1 a millimeter, and is 0 at its radius; `top` at most."""
-    geometry = probability((0.5, 0.5, 0.5), ball((0, 0, 0), 10.0)).geometry
-    k, j, i = np.indices(geometry.size_ijk[::-1])
-    center = (np.array(geometry.size_ijk) - 1) / 2.0
-    away = 0.5 * np.sqrt((i - center[0]) ** 2 + (j - center[1]) ** 2 + (k - center[2]) ** 2)
-    logit = np.minimum(radius_mm - away, np.log(top / (1.0 - top)))
-    return Image((1.0 / (1.0 + np.exp(-logit))).astype(np.float32), geometry)
-
-
-def test_the_outline_of_a_sure_node_lies_where_its_odds_have_fallen() -> None:
-    sure = soft_ball(8.0, 0.99)  # logit 4.6; at a 25th of these odds it is 1.38: 6.62 mm from the middle
-    volume = np.count_nonzero(find_nodes(sure, outline_odds=25.0)) * 0.125
-    assert volume == pytest.approx(4 / 3 * np.pi * 6.62**3, rel=0.02)
-    whole = find_nodes(sure)
-    assert np.count_nonzero(whole) * 0.125 == pytest.approx(4 / 3 * np.pi * 8.0**3, rel=0.02)
-    # Odds of 9 to 1 have not fallen to a 25th at 0.5: there the outline stays.
-    np.testing.assert_array_equal(find_nodes(soft_ball(8.0, 0.9), outline_odds=25.0), whole)
-
-
-def test_each_of_two_nodes_that_touch_has_its_own_outline() -> None:
-    first, second = soft_ball(5.0, 0.99), soft_ball(5.0, 0.92)
-    apart = 18  # voxels of 0.5 mm: they touch along the rows
-    array = np.maximum(np.roll(first.array, -apart // 2, 2), np.roll(second.array, apart // 2, 2))
-    both = find_nodes(first.with_array(array), outline_odds=25.0)
-    plain = find_nodes(first.with_array(array))
-    assert both.max() == plain.max() == 2
-    kept = [np.count_nonzero(both == n) / np.count_nonzero(plain == n) for n in (1, 2)]
-    assert min(kept) < 0.6
-    assert max(kept) == 1.0
-
-
-def test_a_hole_in_a_sure_node_stays_filled() -> None:
-    image = soft_ball(8.0, 0.99)
-    k, j, i = (n // 2 for n in image.array.shape)
-    array = image.array.copy()
-    array[k - 2 : k + 3, j - 3 : j + 4, i - 3 : i + 4] = 0.1
-    np.testing.assert_array_equal(
-        find_nodes(image.with_array(array), outline_odds=25.0), find_nodes(image, outline_odds=25.0)
-    )
-
-
 def hollow(hole_mm: float, middle: float = 0.1) -> Image:
     """A ball of 16 mm that is not called a node in its middle."""
     image = probability((0.7, 0.7, 3.0), ball((0, 0, 0), 8.0))

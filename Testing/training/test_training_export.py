@@ -6,14 +6,7 @@ import numpy as np
 import torch
 
 from Training.config import Config
-from Training.export import (
-    Calibrated,
-    best_outline_odds_of,
-    best_peak_of,
-    best_point,
-    fitted_scaling,
-    reliability,
-)
+from Training.export import Calibrated, best_peak_of, best_point, fitted_scaling, reliability
 from Training.learning import Learner
 
 
@@ -81,21 +74,3 @@ def test_a_node_drawn_as_a_ring_counts_whole() -> None:
     sure[0, 20:24, 2:7] = 0.98
     sure[0, 20:34, 20:30] = 0.8  # false, 140: more than the ring is worth, less than the node
     assert best_peak_of([(sure, truth)]) == 0.5
-
-
-def test_the_outline_odds_make_finds_as_large_as_nodes() -> None:
-    def blob(radius: float) -> np.ndarray:
-        """Probability that falls evenly in its logit, by 1 a pixel, from 5 in the middle."""
-        y, x = np.mgrid[:60, :60] - 30.0
-        logit = 5.0 - np.maximum(np.hypot(y, x) - radius, 0.0)
-        return (1.0 / (1.0 + np.exp(-logit)))[None]
-
-    def disk(radius: float) -> np.ndarray:
-        y, x = np.mgrid[:60, :60] - 30.0
-        return (np.hypot(y, x) <= radius)[None]
-
-    # A logit of 5 - ln(25) = 1.8 lies 3.2 pixels out, where 0.5 lies 5 pixels out.
-    assert best_outline_odds_of([(blob(8.0), disk(11.2))], 0.9) == 25.0
-    assert best_outline_odds_of([(blob(8.0), disk(13.0))], 0.9) == 0.0
-    missed = np.where(np.arange(60)[:, None] < 9, 1.0, disk(11.2))  # a node that is not shown counts nowhere
-    assert best_outline_odds_of([(blob(8.0), missed)], 0.9) == 25.0

@@ -61,7 +61,6 @@ class Model:
         temperature: Logits are divided by this, and then
         offset: this is added, to make probabilities; 0.5 is the decision that the model was tuned for.
         peak: A find is a node only where the probability reaches this (`nodes.separate.find_nodes`).
-        outline_odds: Where the outline of a sure node lies, see there; 0 where its card says nothing.
         name: Its name.
         notice: One line that every result made with it shows.
         sha256: Hash of the file.
@@ -75,7 +74,6 @@ class Model:
     temperature: float = 1.0
     offset: float = 0.0
     peak: float = PEAK_PROBABILITY
-    outline_odds: float = 0.0
     name: str = ""
     notice: str = ""
     sha256: str = ""
@@ -190,7 +188,6 @@ def _read(name: str, content: bytes, content_hash: str) -> Model:
             float(card["temperature"]),
             float(card.get("offset", 0.0)),
             float(card.get("peak_probability", PEAK_PROBABILITY)),
-            float(card.get("outline_odds", 0.0)),
             str(card["name"]),
             str(card["notice"]),
             content_hash,

@@ -28,14 +28,13 @@ def find_nodes(
     threshold: float = 0.5,
     peak: float = PEAK_PROBABILITY,
     minimum_volume_mm3: float = MINIMUM_VOLUME_MM3,
-    outline_odds: float = 0.0,
 ) -> np.ndarray:
     """Separate lymph nodes in a probability map.
 
     Voxels from `threshold` on make components (faces and edges touching); a component whose probability
     nowhere reaches `peak`, or that is smaller than `minimum_volume_mm3`, is dropped. What a component
     encloses in a slice, a fatty hilum or a necrosis, belongs to it. Components are then divided where their
-    shape says so, see `divide.divide`; and of a sure node the rim is left out, see `outline_odds`.
+    shape says so, see `divide.divide`.
 
     Args:
         probability: Calibrated probability 0 to 1 on the T2 grid; NaN counts as 0.
@@ -43,9 +42,6 @@ def find_nodes(
         threshold: Probability at a node's surface.
         peak: Probability that a node must reach somewhere inside (hysteresis): the model's.
         minimum_volume_mm3: Smallest volume of a component or part.
-        outline_odds: How many times lower than at a node's surest voxel the odds p / (1 - p) are at its
-            outline, at most: the model's. One level for all draws the sure nodes too large, since it also has
-            to suit those of which little is sure. 0: `threshold` alone.
 
     Returns:
         uint16 labels [k, j, i]; 0 is background. Nodes are numbered from superior to inferior, at the same
@@ -67,11 +63,7 @@ def find_nodes(
     for number, (mask, box) in enumerate(pieces):
         progress.fraction(number / len(pieces))
         parts = divide(mask, spacing_kji_mm, minimum_volume_mm3)
-        for part in range(1, int(parts.max()) + 1):
-            node = parts == part
-            if outline_odds:
-                node = without_rim(node, array[box], outline_odds, least_voxels)
-            labels[box][node] = part + found
+        labels[box][mask] = parts[mask] + found
         found += int(parts.max())
     progress.fraction(1.0)
     if found > _MOST_LABELS:
@@ -95,21 +87,6 @@ def without_holes(mask: np.ndarray) -> np.ndarray:
     from scipy import ndimage
 
     return np.stack([ndimage.binary_fill_holes(plane) for plane in mask])
-
-
-def without_rim(mask: np.ndarray, probability: np.ndarray, odds: float, least_voxels: float) -> np.ndarray:
-    """A node [k, j, i] as far as its odds are at most `odds` times lower than at its surest voxel.
-
-    What it encloses in a slice stays, islands smaller than `least_voxels` do not; a node of which too little
-    would be left stays as it is.
-    """
-    top = float(probability[mask].max())
-    sure = without_holes(mask & (probability >= top / (top + odds * (1.0 - top)))) & mask
-    kept = np.zeros_like(mask)
-    for island, box in components(sure):
-        if np.count_nonzero(island) >= least_voxels:
-            kept[box] |= island
-    return kept if kept.any() else mask
 
 
 def in_reading_order(labels: np.ndarray, geometry: Geometry) -> np.ndarray:
