@@ -196,7 +196,7 @@ def line_of(figures: dict[str, Any]) -> str:
         bands = ", ".join(f"{band} {_number(value)}" for band, value in figures[key].items() if band != "all")
         parts.append(f"{name} {bands}")
     bias, error = figures["short_axis_bias_mm"]["all"], figures["short_axis_error_mm"]["all"]
-    parts.append(f"short axis off by {_number(error)} mm, {_number(bias)} too long")
+    parts.append(f"short axis off by {_number(error)} mm, bias {_number(bias)} mm")
     return "; ".join(parts)
 
 
