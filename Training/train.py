@@ -38,8 +38,14 @@ def run_training(config: Config, out: Path, resume: Optional[Path] = None, start
 
 def trainer_of(schedule: Schedule, out: Path) -> lightning.Trainer:
     """Lightning's trainer for a schedule; checkpoints and curves go to `out`."""
+    # No counter: in a folder that was moved it would write "last-v1.ckpt", and an old "last.ckpt" be read.
     checkpoints = ModelCheckpoint(
-        dirpath=out, filename="{step}", save_last=True, every_n_epochs=1, save_on_train_epoch_end=True
+        dirpath=out,
+        filename="{step}",
+        save_last=True,
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
     )
     return lightning.Trainer(
         max_steps=schedule.steps,

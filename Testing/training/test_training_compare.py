@@ -15,6 +15,8 @@ from Training.architectures import ARCHITECTURES, build_network
 from Training.compare import RIVALS, HeldOut, compare, config_of_run, table_of
 from Training.config import Config, Data, Network, Schedule
 from Training.prepare import prepare_cases
+from Training.train import run_training
+from Training.warm_start import read_checkpoint
 
 TEST = HeldOut(880_000, 1, "standard")
 
@@ -101,3 +103,18 @@ def test_from_phantoms_to_the_table_and_again(tmp_path: Path, capsys: pytest.Cap
     capsys.readouterr()
     assert compare(config, names, [1], [TEST], tmp_path / "out") == table
     assert capsys.readouterr().out == ""  # nothing was trained again
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_run_that_was_moved_goes_on_in_its_new_folder(tmp_path: Path) -> None:
+    config = Config(
+        data=replace(Data(), cache=str(tmp_path / "cache"), cases=2, crop=64, validation_share=0.5),
+        network=Network(width=8),
+        schedule=Schedule(steps=4, steps_per_epoch=2, batch=2, warmup_steps=1),
+    )
+    prepare_cases(config)
+    run_training(replace(config, schedule=replace(config.schedule, steps=2)), tmp_path / "old")
+    moved = (tmp_path / "old").rename(tmp_path / "new")
+    assert run_training(config, moved, moved / "last.ckpt") == moved / "last.ckpt"
+    assert read_checkpoint(moved / "last.ckpt")["global_step"] == 4
