@@ -61,7 +61,7 @@ def test_sizes_of_the_nodes_that_are_found() -> None:
     assert result["volume_ratio"]["all"] == pytest.approx((10 * 14 + 64) / (12 * 14 + 48))
     twice = pool([result, result])
     assert twice["short_axis_bias_mm"] == result["short_axis_bias_mm"]
-    assert twice["sizes"]["all"]["nodes"] == 4
+    assert twice["nodes"]["all"]["found"] == 4
 
 
 def test_a_fragment_inside_a_node_is_neither_found_nor_false() -> None:

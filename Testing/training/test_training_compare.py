@@ -59,7 +59,7 @@ def test_the_table_tells_mean_and_spread_over_seeds() -> None:
     nodes = {
         band: {"true": 4, "found": 2, "predicted": 3, "false": 1} for band in ("all", "<5", "5-10", ">=10")
     }
-    sums = {"nodes": 2, "bias_mm": 1.0, "error_mm": 2.0, "volume_mm3": 300.0, "true_mm3": 250.0}
+    sums = {"bias_mm": 1.0, "error_mm": 2.0, "volume_mm3": 300.0, "true_mm3": 250.0}
     sizes = dict.fromkeys(nodes, sums)
     voxels = {"fp": 10, "tn": 900}
     scores = [

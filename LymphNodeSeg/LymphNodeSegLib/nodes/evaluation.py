@@ -19,8 +19,8 @@ MATCH_IOU = 0.1
 """3-D overlap from which a predicted node and a true one are the same (as in PI-CAI)."""
 
 NODE_COUNTS = ("true", "found", "predicted", "false")
-SIZE_SUMS = ("nodes", "bias_mm", "error_mm", "volume_mm3", "true_mm3")
-"""Over the true nodes that were found: how many, and what their figures add up to."""
+SIZE_SUMS = ("bias_mm", "error_mm", "volume_mm3", "true_mm3")
+"""What the figures of the true nodes that were found add up to."""
 
 RULE = (
     f"a true node is found when a predicted node overlaps it with an IoU of at least {MATCH_IOU:g}; "
@@ -98,8 +98,8 @@ def pool(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "global_accuracy": _ratio(tp + tn, tp + fp + fn + tn),
         "sensitivity": {band: _ratio(counts["found"], counts["true"]) for band, counts in nodes.items()},
         "false_positives_per_case": {band: _ratio(counts["false"], cases) for band, counts in nodes.items()},
-        "short_axis_bias_mm": {band: _ratio(one["bias_mm"], one["nodes"]) for band, one in sizes.items()},
-        "short_axis_error_mm": {band: _ratio(one["error_mm"], one["nodes"]) for band, one in sizes.items()},
+        "short_axis_bias_mm": {b: _ratio(one["bias_mm"], nodes[b]["found"]) for b, one in sizes.items()},
+        "short_axis_error_mm": {b: _ratio(one["error_mm"], nodes[b]["found"]) for b, one in sizes.items()},
         "volume_ratio": {band: _ratio(one["volume_mm3"], one["true_mm3"]) for band, one in sizes.items()},
         "voxels": voxels,
         "nodes": nodes,
@@ -166,7 +166,7 @@ def _node_counts(
         if matched[:, node.label - 1].any():
             found = given[int(iou[:, node.label - 1].argmax()) + 1]
             longer = (found.short_axis_mm or 0.0) - (node.short_axis_mm or 0.0)
-            sums = (1.0, longer, abs(longer), found.volume_mm3, node.volume_mm3)
+            sums = (longer, abs(longer), found.volume_mm3, node.volume_mm3)
             for band in ("all", _band(node.short_axis_mm)):
                 for key, value in zip(SIZE_SUMS, sums):
                     sizes[band][key] += value
