@@ -95,12 +95,7 @@ def place_nodes(
         if len(drafts) >= count:
             break
         vessel = vessels[n]
-        may_be_long = LONG_BETWEEN_MM[0] < short < LONG_BETWEEN_MM[1] and body.long_share > 0.0
-        if may_be_long and rng.random() < body.long_share:
-            course = _course(vessel, center)
-            shapes = [draw_long_shape(rng, center, short, course) for _ in range(LONG_TRIES)]
-        else:
-            shapes = [draw_shape(rng, center, short)]
+        shapes = _shapes_to_try(body, vessel, center, short)
         shape = next((one for one in shapes if free(one, drafts)), None)
         if shape is None:
             continue
@@ -118,6 +113,15 @@ def _beside(rng: np.random.Generator, vessel: Vessel, short_mm: float) -> np.nda
     away = rng.normal(0, 1, 3) * 0.6 + vessel.away
     away /= np.linalg.norm(away)
     return np.asarray(at[:3] + away * (at[3] + 0.55 * short_mm + rng.exponential(2.0)))
+
+
+def _shapes_to_try(body: Body, vessel: Vessel, center: np.ndarray, short_mm: float) -> list[Ellipsoid]:
+    """A node's shape; of one that is drawn out several, since there is not room for each."""
+    rng, (shortest, longest) = body.rng, LONG_BETWEEN_MM
+    if body.long_share and shortest < short_mm < longest and rng.random() < body.long_share:
+        course = _course(vessel, center)
+        return [draw_long_shape(rng, center, short_mm, course) for _ in range(LONG_TRIES)]
+    return [draw_shape(rng, center, short_mm)]
 
 
 def _course(vessel: Vessel, place: np.ndarray) -> np.ndarray:
