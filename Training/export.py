@@ -14,6 +14,7 @@ import torch
 from LymphNodeSegLib import __version__
 from LymphNodeSegLib.network.eru_net import for_inference
 from LymphNodeSegLib.network.fusion import fuse
+from LymphNodeSegLib.network.inference import pick_device
 from LymphNodeSegLib.network.model_file import CARD_FILE, save_model, write_script
 from LymphNodeSegLib.network.runner import forward
 from LymphNodeSegLib.nodes.separate import components, without_holes
@@ -164,13 +165,13 @@ def held_out_logits(
 ) -> tuple[Tensor, Tensor, list[torch.Size]]:
     """Logits and truth of every pixel of whole validation slices, flat; and the shape of each case."""
     logits, nodes, shapes = [], [], []
-    stride = 2 ** (config.network.depth - 1)
+    stride, device = 2 ** (config.network.depth - 1), pick_device()
     with torch.inference_mode():
         for case in cases:
             t2, dwi, known = (one.float() for one in (case.t2, case.dwi[0], case.known[0]))
             height, width = (n - n % stride for n in t2.shape[1:])
             inputs = fuse(t2, dwi, known, config.preprocessing)[:, :, :height, :width]
-            logits.append(forward(inputs, network, "cpu").flatten())
+            logits.append(forward(inputs, network, device).flatten())
             shown = case.nodes[:, :height, :width]
             nodes.append(shown.flatten().float())
             shapes.append(shown.shape)
