@@ -6,15 +6,20 @@ from typing import Any, Callable
 
 import numpy as np
 import pytest
+from LymphNodeSegLib.images.image import Geometry
 from LymphNodeSegLib.phantom import cysts, details, fluid, make_phantom
 from LymphNodeSegLib.phantom.anatomy import Body
 from LymphNodeSegLib.phantom.cysts import GEL, KERATIN, OLD_BLOOD, PUS
 from LymphNodeSegLib.phantom.fluid import fluid_signal
 from LymphNodeSegLib.phantom.frame import add_inner_muscles
 from LymphNodeSegLib.phantom.layers import Layer
+from LymphNodeSegLib.phantom.lymph_nodes import place_nodes
+from LymphNodeSegLib.phantom.pelvis import build_body
 from LymphNodeSegLib.phantom.shapes import Ellipsoid, Shape
 from LymphNodeSegLib.phantom.tissues import TISSUES, Palette, Protocol, signal_of
+from LymphNodeSegLib.phantom.truth import unit_sphere
 from LymphNodeSegLib.phantom.vessels import add_branches
+from LymphNodeSegLib.phantom.warp import BodyWarp
 
 PROTOCOL = Protocol(4000, 100, 6000, 70, (0.0, 1000.0))
 BLADDER = np.array([0.0, -30.0, 30.0, 30.0, 25.0, 25.0])
@@ -104,6 +109,27 @@ def test_some_nodes_of_a_varied_pelvis_are_drawn_out() -> None:
 
     assert 0.1 < np.mean(drawn_out(True)) < 0.35
     assert not any(drawn_out(False))
+
+
+def test_some_nodes_of_a_varied_pelvis_lie_against_vessels_and_muscles() -> None:
+    def nearest_mm(varied: bool) -> list[float]:
+        rng = np.random.default_rng(3)
+        body = build_body(rng, Palette(rng, PROTOCOL, 0.0), True, 0.2, varied)
+        warp = BodyWarp(rng, 3.0)
+        grid = Geometry((320, 320, 60), (-127.6, -127.6, -88.5), (0.8, 0.8, 3.0))
+        near = []
+        for draft in place_nodes(body, warp, grid, 60, 0.4):
+            surface = warp.to_anatomy(draft.shape.surface(unit_sphere(60)))
+            gaps = [(shape.distance(*surface.T) - grow).min() for shape, grow in body.obstacles]
+            near.append(float(min(gaps)))
+        return near
+
+    varied, plain = nearest_mm(True), nearest_mm(False)
+    assert len(varied) > 30
+    assert len(plain) > 30
+    assert min(plain) > 0.0
+    assert 0.2 < np.mean(np.array(varied) < 0.0) < 0.8
+    assert min(varied) > -12.1  # four tenths of the largest node
 
 
 def test_fluid_is_bright_on_t2_and_dark_on_high_b() -> None:

@@ -55,6 +55,7 @@ class Body:
         gas: Bubbles of gas, which distort the DWI, as (x, y, z, radius) in mm.
         narrow_mm: By how much the muscles of the side walls reach farther inwards.
         long_share: Of the nodes, how many are drawn out; fewer find room.
+        pressed_share: Of the nodes, how many may lie against vessels and muscles.
     """
 
     def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
@@ -65,7 +66,7 @@ class Body:
         self.obstacles: list[tuple[Shape, float]] = []
         self.vessels: list[Vessel] = []
         self.gas: list[np.ndarray] = []
-        self.narrow_mm, self.long_share = 0.0, 0.0
+        self.narrow_mm, self.long_share, self.pressed_share = 0.0, 0.0, 0.0
         self._late: list[Layer] = []
 
     def add(

@@ -22,6 +22,10 @@ LONG_TRIES = 8
 """How often such a node is turned to find room."""
 LONG_BETWEEN_MM = (3.0, 10.0)
 """Short axis of these: none is longer than nodes are."""
+PRESSED_SHARE = 0.85
+"""Of the nodes of a varied pelvis that are tried, how many may lie against vessels and muscles."""
+DEEPEST_PRESSED = 0.4
+"""How far they may reach into these at most, as a share of their short axis."""
 FAVORED = ("external_iliac", "obturator", "inguinal_deep", "inguinal_superficial")
 
 
@@ -85,18 +89,21 @@ def place_nodes(
     weights *= np.array([2.0 if v.station in FAVORED else 1.0 for v in vessels])
     tries = rng.choice(len(vessels), size=count * 40, p=weights / weights.sum())
     sizes = np.array([draw_short_axis(rng, large_share) for _ in tries])
-    centers = np.array([_beside(rng, vessels[n], short) for n, short in zip(tries, sizes)])
-    promising = free.around(centers, 0.4 * sizes)
-    tries, sizes, centers = tries[promising], sizes[promising], warp.to_patient(centers[promising])
+    pressed = _pressed(body, sizes)
+    places = [_beside(rng, vessels[n], short, deep) for n, short, deep in zip(tries, sizes, pressed)]
+    centers = np.array(places)
+    promising = free.around(centers, 0.4 * sizes - pressed)
+    tries, sizes, pressed = tries[promising], sizes[promising], pressed[promising]
+    centers = warp.to_patient(centers[promising])
     ijk = geometry.ijk_from_lps(centers)
     seen = ((ijk > -1.0) & (ijk < geometry.size_ijk)).all(axis=1)
     drafts: list[Draft] = []
-    for n, short, center in zip(tries[seen], sizes[seen], centers[seen]):
+    for n, short, deep, center in zip(tries[seen], sizes[seen], pressed[seen], centers[seen]):
         if len(drafts) >= count:
             break
         vessel = vessels[n]
         shapes = _shapes_to_try(body, vessel, center, short)
-        shape = next((one for one in shapes if free(one, drafts)), None)
+        shape = next((one for one in shapes if free(one, drafts, deep)), None)
         if shape is None:
             continue
         drafts.append(_with_looks(rng, shape, vessel.side, vessel.station, short))
@@ -107,12 +114,22 @@ def place_nodes(
     return drafts
 
 
-def _beside(rng: np.random.Generator, vessel: Vessel, short_mm: float) -> np.ndarray:
-    """A place beside a vessel, in the anatomy, for a node of that size."""
+def _beside(rng: np.random.Generator, vessel: Vessel, short_mm: float, pressed_mm: float) -> np.ndarray:
+    """A place beside a vessel, in the anatomy, for a node of that size that may reach so far into it."""
     at = vessel.path[rng.integers(len(vessel.path))]
     away = rng.normal(0, 1, 3) * 0.6 + vessel.away
     away /= np.linalg.norm(away)
-    return np.asarray(at[:3] + away * (at[3] + 0.55 * short_mm + rng.exponential(2.0)))
+    gap = rng.exponential(2.0 if not pressed_mm else 0.5) - pressed_mm
+    return np.asarray(at[:3] + away * (at[3] + 0.55 * short_mm + gap))
+
+
+def _pressed(body: Body, short_mm: np.ndarray) -> np.ndarray:
+    """How far into its neighborhood each node may reach, in mm: in patients few have fat all around."""
+    if not body.pressed_share:
+        return np.zeros(len(short_mm))
+    rng = body.rng
+    deep = rng.uniform(0.0, DEEPEST_PRESSED, len(short_mm)) * short_mm
+    return deep * (rng.random(len(short_mm)) < body.pressed_share)
 
 
 def _shapes_to_try(body: Body, vessel: Vessel, center: np.ndarray, short_mm: float) -> list[Ellipsoid]:
@@ -187,8 +204,10 @@ class _Free:
                 clear[near] = obstacle.distance(*points[near].T) > grow + radii_mm[near]
         return clear
 
-    def __call__(self, shape: Ellipsoid, drafts: list[Draft]) -> bool:
-        """Whether a node of that shape (patient mm) is clear of the body's organs and of other nodes."""
+    def __call__(self, shape: Ellipsoid, drafts: list[Draft], pressed_mm: float = 0.0) -> bool:
+        """Whether a node of that shape (patient mm) is clear of other nodes, and of the body's organs but for
+        `pressed_mm`.
+        """
         if any(_overlap(shape, draft.shape) for draft in drafts):
             return False
         points = self._warp.to_anatomy(np.vstack([shape.surface(SPHERE), shape.center_mm]))
@@ -197,7 +216,7 @@ class _Free:
         near = ((self._low <= points.max(axis=0)) & (self._high >= points.min(axis=0))).all(axis=1)
         for n in np.flatnonzero(near):
             obstacle, grow = self._body.obstacles[n]
-            if (obstacle.distance(*points.T) < grow + 0.1).any():
+            if (obstacle.distance(*points.T) < grow + 0.1 - pressed_mm).any():
                 return False
         return True
 

@@ -20,7 +20,7 @@ from .details import (
 from .female import add_female_organs
 from .fluid import add_canal_fluid, add_edema, add_fluid_at_bones, add_fluid_beneath
 from .frame import add_frame
-from .lymph_nodes import LONG_SHARE, node_layers, place_nodes
+from .lymph_nodes import LONG_SHARE, PRESSED_SHARE, node_layers, place_nodes
 from .male import add_male_organs
 from .mixtures import draw_scan, mixture_named
 from .scanner import displacement_on, scan_dwi, scan_t2
@@ -146,7 +146,7 @@ def build_body(
     add_mesentery(body)
     if varied:
         body.narrow_mm = rng.uniform(0.0, 12.0)
-        body.long_share = LONG_SHARE
+        body.long_share, body.pressed_share = LONG_SHARE, PRESSED_SHARE
         add_edema(body)
         add_fluid_beneath(body, female)
     add_frame(body)
