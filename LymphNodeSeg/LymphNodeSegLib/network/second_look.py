@@ -129,7 +129,7 @@ class SecondLook(nn.Module):
         widths: Channels at each level, the finest first.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (12, 32, 60, 60)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (16, 48, 96, 96)) -> None:
         super().__init__()
         self.stem = FlatBlock(len(CHANNELS), widths[0])
         self.down = nn.ModuleList(DeepDown(before, after) for before, after in zip(widths, widths[1:]))
