@@ -119,17 +119,16 @@ def _beside(rng: np.random.Generator, vessel: Vessel, short_mm: float, pressed_m
     at = vessel.path[rng.integers(len(vessel.path))]
     away = rng.normal(0, 1, 3) * 0.6 + vessel.away
     away /= np.linalg.norm(away)
-    gap = rng.exponential(2.0 if not pressed_mm else 0.5) - pressed_mm
+    gap = rng.exponential(0.5 if pressed_mm else 2.0) - pressed_mm
     return np.asarray(at[:3] + away * (at[3] + 0.55 * short_mm + gap))
 
 
 def _pressed(body: Body, short_mm: np.ndarray) -> np.ndarray:
     """How far into its neighborhood each node may reach, in mm: in patients few have fat all around."""
-    if not body.pressed_share:
+    if not body.pressed_share:  # nothing is drawn, so that the benchmark's phantoms stay as they are
         return np.zeros(len(short_mm))
-    rng = body.rng
-    deep = rng.uniform(0.0, DEEPEST_PRESSED, len(short_mm)) * short_mm
-    return deep * (rng.random(len(short_mm)) < body.pressed_share)
+    deep = body.rng.uniform(0.0, DEEPEST_PRESSED, len(short_mm)) * short_mm
+    return deep * (body.rng.random(len(short_mm)) < body.pressed_share)
 
 
 def _shapes_to_try(body: Body, vessel: Vessel, center: np.ndarray, short_mm: float) -> list[Ellipsoid]:
