@@ -114,6 +114,10 @@ def compare(
     keep: Annotated[
         Optional[Path], typer.Option(help="Folder that keeps the registered phantoms, as of `evaluate`.")
     ] = None,
+    point_cases: Annotated[
+        int,
+        typer.Option(help="Further phantoms that set the operating points; 0: each run's validation cases."),
+    ] = 0,
 ) -> None:
     """Train ERU-Net and its rivals on the same cases in the same way, and print one table a difficulty."""
     from .compare import RIVALS, HeldOut
@@ -126,7 +130,8 @@ def compare(
         for difficulty, count in (("standard", cases), ("hard", hard_cases))
         if count
     ]
-    print(run_comparison(read_config(config), names, range(1, seeds + 1), tests, out, keep))
+    runs = range(1, seeds + 1)
+    print(run_comparison(read_config(config), names, runs, tests, out, keep, point_cases))
 
 
 @app.command()

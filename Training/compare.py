@@ -21,7 +21,7 @@ from torchmetrics.classification import BinaryAveragePrecision
 from .config import Config
 from .evaluate import Registered, evaluate_found, held_out_case, line_of
 from .export import best_point, calibrated
-from .prepare import cases_of
+from .prepare import cases_of, prepare_cases
 from .train import run_training
 from .warm_start import read_checkpoint
 
@@ -77,6 +77,7 @@ def compare(
     tests: Sequence[HeldOut],
     out: Path,
     keep: Optional[Path] = None,
+    point_cases: int = 0,
 ) -> str:
     """Train all, then test all; what is there from an earlier call is used, a run that was cut off goes on.
 
@@ -87,6 +88,8 @@ def compare(
         tests: Phantoms that no network was trained on.
         out: Folder for the runs and ``table.md``.
         keep: Folder of registered phantoms, see `evaluate.held_out_case`; by default one in `out`.
+        point_cases: So many phantoms, those after the configuration's, set the operating points; 0 leaves
+            that to each run's validation cases, of which there are few: then it is a matter of chance.
 
     Returns:
         A table for each test, Markdown; of the runs asked for.
@@ -97,16 +100,19 @@ def compare(
     unknown = [name for name in names if name not in RIVALS]
     if unknown:
         raise InputError(f"Unknown network '{unknown[0]}': choose among {', '.join(RIVALS)}.")
+    held_out = _those_after(config, point_cases) if point_cases else None
     cases_of(config)  # before anything is trained
+    if held_out:
+        prepare_cases(held_out)
     for seed in seeds:
         for name in names:
             _trained(config_of_run(config, RIVALS[name], seed), out / name / str(seed))
     scores = {
-        (name, seed): _scores(out / name / str(seed), tests, keep or out / "test")
+        (name, seed): _scores(out / name / str(seed), tests, keep or out / "test", held_out)
         for seed in seeds
         for name in names
     }
-    tables = [budget_line(config)]
+    tables = [budget_line(config, held_out)]
     for n, test in enumerate(tests):
         tables.append(table_of({name: [scores[name, seed][n] for seed in seeds] for name in names}, test))
     table = "\n".join(tables)
@@ -114,13 +120,22 @@ def compare(
     return table
 
 
-def budget_line(config: Config) -> str:
+def _those_after(config: Config, count: int) -> Config:
+    """The phantoms that follow a configuration's."""
+    data = config.data
+    if data.source != "phantom":
+        raise InputError("Operating points on further phantoms need a comparison on phantoms.")
+    return replace(config, data=replace(data, first_seed=data.first_seed + data.cases, cases=count))
+
+
+def budget_line(config: Config, held_out: Optional[Config] = None) -> str:
     """What each network was given, in one line."""
     data, schedule, count = config.data, config.schedule, len(cases_of(config))
+    own = f"of which about {data.validation_share:.0%} set its operating point alone"
+    others = f"its operating point set on {held_out.data.cases} others" if held_out else own
     return (
         f"Each network: {schedule.steps} steps of {schedule.batch} crops of {data.crop} x {data.crop} pixels "
-        f"of {config.preprocessing.pixel_mm} mm, width {config.network.width}, {count} cases, of which "
-        f"about {data.validation_share:.0%} set its operating point alone.\n"
+        f"of {config.preprocessing.pixel_mm} mm, width {config.network.width}, {count} cases, {others}.\n"
     )
 
 
@@ -140,14 +155,17 @@ def _trained(config: Config, folder: Path) -> None:
         run_training(config, folder, last if last.exists() else None)
 
 
-def _scores(folder: Path, tests: Sequence[HeldOut], keep: Path) -> list[dict[str, Any]]:
+def _scores(
+    folder: Path, tests: Sequence[HeldOut], keep: Path, held_out: Optional[Config]
+) -> list[dict[str, Any]]:
     """Figures of a trained run in each test; its level and peak are those of the best Dice in validation.
 
     The average precision over the voxels needs neither: the level of few cases is a matter of chance.
     """
-    files = [folder / f"scores-{one.difficulty}-{one.first_seed}-{one.cases}.json" for one in tests]
+    point = f"-point-{held_out.data.cases}" if held_out else ""
+    files = [folder / f"scores-{one.difficulty}-{one.first_seed}-{one.cases}{point}.json" for one in tests]
     if not all(file.exists() for file in files):
-        ready = calibrated(folder / "last.ckpt")
+        ready = calibrated(folder / "last.ckpt", held_out)
         (offset, peak), preprocessing = best_point(ready), ready.learner.config.preprocessing
         model = Model(ready.network, preprocessing, ready.stride, ready.temperature, offset, peak)
         parameters = sum(one.numel() for one in ready.learner.network.parameters())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -31,7 +32,8 @@ CALIBRATION_CASES = 24
 NEARLY_BEST = 0.97
 LEVEL_SHIFTS = (0.0, -1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
 """Added to scaled logits to look for the best outline; of two alike the first is taken."""
-PEAKS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
+PEAKS = tuple(round(1.0 / (1.0 + math.exp(-step / 4)), 4) for step in range(29))
+"""Evenly spaced logits from 0 to 7."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def calibrated(checkpoint: Path, held_out: Optional[Config] = None) -> Calibrate
     config = learner.config
     network = for_inference(learner.network)
     own = split_by_patient(cases_of(config), config.data.validation_share, config.seed)[1]
-    validation = (cases_of(held_out) if held_out else own)[:CALIBRATION_CASES]
+    validation = cases_of(held_out) if held_out else own[:CALIBRATION_CASES]
     logits, nodes, shapes = held_out_logits(network, validation, config)
     temperature, offset = fitted_scaling(logits, nodes)
     steps = int(values["global_step"])

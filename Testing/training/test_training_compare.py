@@ -103,6 +103,15 @@ def test_from_phantoms_to_the_table_and_again(tmp_path: Path, capsys: pytest.Cap
     capsys.readouterr()
     assert compare(config, names, [1], [TEST], tmp_path / "out") == table
     assert capsys.readouterr().out == ""  # nothing was trained again
+    other_point = compare(config, names, [1], [TEST], tmp_path / "out", point_cases=2)
+    assert "its operating point set on 2 others" in other_point
+    assert "eru-net/1" in capsys.readouterr().out  # tested again, with its other point
+
+
+def test_further_phantoms_for_own_cases_are_one_line(tmp_path: Path) -> None:
+    data = replace(Data(), source=str(tmp_path))
+    with pytest.raises(InputError, match="phantoms"):
+        compare(Config(data=data), ["eru-net"], [1], [TEST], tmp_path / "out", point_cases=2)
 
 
 @pytest.mark.slow
