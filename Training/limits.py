@@ -17,6 +17,7 @@ from LymphNodeSegLib.network.inference import pick_device, segment_image, to_wor
 from LymphNodeSegLib.network.model_file import Model, load_model
 from LymphNodeSegLib.nodes.separate import find_nodes
 from LymphNodeSegLib.phantom import Phantom, make_phantom
+from LymphNodeSegLib.phantom.truth import covered_share
 from scipy import ndimage
 from torch.nn import functional
 
@@ -28,6 +29,8 @@ CEILING_PIXELS_MM = (1.0, 0.8, 0.6, 0.5)
 SMALL_MM = 5.0
 EDGE_BAND_MM = 1.8
 """How far from the true outline the T2's edge is looked for."""
+LEVEL_ERRORS = (0.1, 0.15, 0.2)
+"""In the share of a voxel that a node fills, of 1."""
 NEAR_MM = 2.4
 """Standard deviation of the weights of local means on either side of an outline."""
 SHARES = ("found nodes", "missed nodes < 5 mm", "missed nodes 5-10 mm", "missed nodes >= 10 mm")
@@ -96,6 +99,8 @@ def _limits_of(
         if name == "as it is":
             _count_lost(found, phantom, lost)
     yield "every node known, outline at the T2's edge", _at_t2_edges(t2, truth.array), nodes
+    for error in LEVEL_ERRORS:
+        yield f"every node known, its level off by {error:g}", _at_level(phantom, error), nodes
     for pixel_mm in CEILING_PIXELS_MM:
         yield f"truth through {pixel_mm:g} mm pixels", _through(truth, pixel_mm), nodes
 
@@ -149,6 +154,28 @@ def _at_edges(
     nearer = np.abs(image - mean(node)) < np.abs(image - mean(free & ~node))
     inside = ndimage.binary_fill_holes(np.where(band, nearer, node) & free)
     return ndimage.binary_opening(inside) | (inside & node & ~band)
+
+
+def _at_level(phantom: Phantom, error: float) -> np.ndarray:
+    """Every true node, drawn where it fills half of a voxel, by one who errs in that share.
+
+    In each slice of a node by one amount: as one who takes the signal of the node or of what surrounds it
+    for that share of their difference too bright or too dark. Slices are thick and nodes are round, so the
+    share changes slowly from voxel to voxel, and the outline moves far.
+
+    Args:
+        phantom: The phantom.
+        error: Standard deviation of the error.
+    """
+    chance = np.random.default_rng(phantom.seed)
+    result = np.zeros(phantom.labels.shape, dtype=bool)
+    for node in phantom.nodes:
+        covered = covered_share(node.shape, phantom.t2.geometry)
+        assert covered is not None  # it has a label
+        window, share, _ = covered
+        wrong = chance.normal(0.0, error, (len(share), 1, 1))
+        result[window] |= (share > 0.0) & (share + wrong >= 0.5)
+    return result
 
 
 def _count_lost(found: np.ndarray, phantom: Phantom, lost: dict[str, int]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry, Image
+from LymphNodeSegLib.phantom import make_phantom
 
-from Training.limits import _at_t2_edges
+from Training.limits import _at_level, _at_t2_edges
 
 GRID = Geometry((90, 80, 3), spacing_mm=(0.5, 0.7, 3.0))
 
@@ -38,3 +39,11 @@ def test_without_contrast_there_is_no_edge() -> None:
     truth = disk(20.0, 25.0, 4.0)
     noise = np.random.default_rng(0).normal(100, 5, truth.shape)
     assert overlap(_at_t2_edges(Image(noise, GRID), truth * 1), truth) < 0.8
+
+
+def test_an_error_in_the_level_moves_outlines_the_farther_the_larger_it_is() -> None:
+    phantom = make_phantom(5)
+    truth = phantom.labels > 0
+    assert np.array_equal(_at_level(phantom, 0.0), truth)
+    small, large = (overlap(_at_level(phantom, error), truth) for error in (0.1, 0.3))
+    assert 0.98 > small > large + 0.05

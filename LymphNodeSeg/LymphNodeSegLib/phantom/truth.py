@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
@@ -162,32 +163,14 @@ def longest_chord_across(outline: np.ndarray) -> float:
 
 def label_nodes(drafts: list[Draft], geometry: Geometry) -> tuple[np.ndarray, tuple[TrueNode, ...]]:
     """The label map, and the nodes that own at least one voxel of it."""
-    width, height, depth = geometry.size_ijk
-    size = np.array(geometry.size_ijk)
-    labels = np.zeros((depth, height, width), dtype=np.uint16)
+    labels = np.zeros(geometry.size_ijk[::-1], dtype=np.uint16)
     most = np.full(labels.shape, 0.5, dtype=np.float32)
-    to_ijk = np.linalg.inv(geometry.ijk_to_lps)
     found: list[TrueNode] = []
     for draft in drafts:
-        low, high = draft.shape.box_mm
-        corners = np.array(
-            [(x, y, z, 1.0) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
-        )
-        ijk = (corners @ to_ijk.T)[:, :3]
-        first, last = np.floor(ijk.min(axis=0)).astype(int) - 1, np.ceil(ijk.max(axis=0)).astype(int) + 2
-        complete = bool((ijk.min(axis=0) >= -0.5).all() and (ijk.max(axis=0) <= size - 0.5).all())
-        first, last = np.clip(first, 0, size), np.clip(last, 0, size)
-        if (last <= first).any():
+        covered = covered_share(draft.shape, geometry)
+        if covered is None:
             continue
-        counts = (2, 2, 6) if draft.shape.radii_mm.min() < 5.0 else (1, 1, 5)
-        steps = [(np.arange(c) + 0.5) / c - 0.5 for c in counts]
-        axes = [(np.arange(a, b)[:, None] + step).ravel() for a, b, step in zip(first, last, steps)]
-        grid = np.stack(np.meshgrid(*axes[::-1], indexing="ij")[::-1], axis=-1)
-        points = geometry.lps_from_ijk(grid)
-        inside = draft.shape.level(points[..., 0], points[..., 1], points[..., 2]) < 1.0
-        n = (last - first)[::-1]
-        share = inside.reshape(n[0], counts[2], n[1], counts[1], n[2], counts[0]).mean(axis=(1, 3, 5))
-        window = tuple(slice(a, b) for a, b in zip(first[::-1], last[::-1]))
+        window, share, complete = covered
         mine = share >= most[window]
         if not mine.any():
             continue
@@ -197,6 +180,42 @@ def label_nodes(drafts: list[Draft], geometry: Geometry) -> tuple[np.ndarray, tu
         found.append(true_node(draft, number, geometry.normal_lps, complete))
     present = np.bincount(labels.ravel(), minlength=len(found) + 1) > 0
     return labels, tuple(node for node in found if present[node.label])
+
+
+def covered_share(
+    shape: Ellipsoid, geometry: Geometry
+) -> Optional[tuple[tuple[slice, slice, slice], np.ndarray, bool]]:
+    """How much of each voxel a node fills.
+
+    Args:
+        shape: The node's, in LPS mm.
+        geometry: The voxel grid.
+
+    Returns:
+        The window [k, j, i] of the grid around it, the share of each voxel there, 0 to 1, and whether the
+        whole node lies inside the grid; None where nothing of it does.
+    """
+    size, to_ijk = np.array(geometry.size_ijk), np.linalg.inv(geometry.ijk_to_lps)
+    low, high = shape.box_mm
+    corners = np.array(
+        [(x, y, z, 1.0) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+    )
+    ijk = (corners @ to_ijk.T)[:, :3]
+    first, last = np.floor(ijk.min(axis=0)).astype(int) - 1, np.ceil(ijk.max(axis=0)).astype(int) + 2
+    complete = bool((ijk.min(axis=0) >= -0.5).all() and (ijk.max(axis=0) <= size - 0.5).all())
+    first, last = np.clip(first, 0, size), np.clip(last, 0, size)
+    if (last <= first).any():
+        return None
+    counts = (2, 2, 6) if shape.radii_mm.min() < 5.0 else (1, 1, 5)
+    steps = [(np.arange(c) + 0.5) / c - 0.5 for c in counts]
+    axes = [(np.arange(a, b)[:, None] + step).ravel() for a, b, step in zip(first, last, steps)]
+    grid = np.stack(np.meshgrid(*axes[::-1], indexing="ij")[::-1], axis=-1)
+    points = geometry.lps_from_ijk(grid)
+    inside = shape.level(points[..., 0], points[..., 1], points[..., 2]) < 1.0
+    n = (last - first)[::-1]
+    share = inside.reshape(n[0], counts[2], n[1], counts[1], n[2], counts[0]).mean(axis=(1, 3, 5))
+    slices = [slice(a, b) for a, b in zip(first[::-1], last[::-1])]
+    return (slices[0], slices[1], slices[2]), share, complete
 
 
 def true_node(draft: Draft, label: int, normal_lps: np.ndarray, complete: bool) -> TrueNode:
