@@ -221,6 +221,23 @@ def axes_of(outline: np.ndarray) -> tuple[float, float]:
     return long_mm, _longest_run(outline, (ends[1] - ends[0]) / long_mm)
 
 
+def short_axes_of_equals(node: IdealNode, within_mm: float) -> list[float]:
+    """True short axes across all diameters of the longest cut that are its longest within `within_mm`.
+
+    A nearly round cut has many: RECIST does not say which of them to take.
+    """
+    from scipy.spatial import ConvexHull
+
+    cuts = [longest_outline(node.solid, height, 161) for height in node.centers_mm[0]]
+    cut = max((one for one in cuts if one is not None), key=lambda one: diameter(one)[0])
+    hull = cut[ConvexHull(cut, qhull_options="QJ").vertices]
+    steps = (hull[:, None] - hull[None]).reshape(-1, 2)
+    lengths = np.hypot(*steps.T)
+    steps = steps[lengths >= lengths.max() - within_mm]
+    angles = np.unique(np.round(np.degrees(np.arctan2(*steps.T[::-1]))) % 180)
+    return [_longest_run(cut, np.array([np.cos(angle), np.sin(angle)])) for angle in np.radians(angles)]
+
+
 def diameter(outline: np.ndarray) -> tuple[float, np.ndarray]:
     """The largest distance between two points, and these."""
     from scipy.spatial import ConvexHull

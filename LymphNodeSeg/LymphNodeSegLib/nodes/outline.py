@@ -27,6 +27,10 @@ TOLERANCE_PIXELS = 0.15
 SAMPLES = 128
 """Points on a fitted curve; its polygon is then 0.03 % of a diameter inside the curve at worst."""
 
+FEW_POINTS, LONGER_PIXELS = 16, 0.3
+"""A curve through so few halfway points may swing out beyond them, as where two pixels touch by a corner.
+Where it is longer than they are by more, they are kept."""
+
 MOST_HARMONICS = 16
 _BATCH = 64
 _RESTLESS = 4  # harmonics from which a curve may swing out between its points
@@ -151,8 +155,15 @@ def smooth_outlines(loops: Loops) -> list[np.ndarray]:
         size = int(np.searchsorted(lengths[order], 1.5 * lengths[order[0]] + 8))
         batch, order = order[: min(size, _BATCH)], order[min(size, _BATCH) :]
         for number, curve in _fit(loops, batch):
-            outlines[batch[number]] = curve
+            points = outlines[batch[number]]
+            if len(points) > FEW_POINTS or _width(curve) <= _width(points) + LONGER_PIXELS:
+                outlines[batch[number]] = curve
     return outlines
+
+
+def _width(points: np.ndarray) -> float:
+    """The largest distance between two points."""
+    return float(np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=2).max()))
 
 
 def _fit(loops: Loops, batch: np.ndarray) -> list[tuple[int, np.ndarray]]:
