@@ -226,11 +226,9 @@ def short_axes_of_equals(node: IdealNode, within_mm: float) -> list[float]:
 
     A nearly round cut has many: RECIST does not say which of them to take.
     """
-    from scipy.spatial import ConvexHull
-
     cuts = [longest_outline(node.solid, height, 161) for height in node.centers_mm[0]]
     cut = max((one for one in cuts if one is not None), key=lambda one: diameter(one)[0])
-    hull = cut[ConvexHull(cut, qhull_options="QJ").vertices]
+    hull = _hull(cut)
     steps = (hull[:, None] - hull[None]).reshape(-1, 2)
     lengths = np.hypot(*steps.T)
     steps = steps[lengths >= lengths.max() - within_mm]
@@ -240,12 +238,17 @@ def short_axes_of_equals(node: IdealNode, within_mm: float) -> list[float]:
 
 def diameter(outline: np.ndarray) -> tuple[float, np.ndarray]:
     """The largest distance between two points, and these."""
-    from scipy.spatial import ConvexHull
-
-    hull = outline[ConvexHull(outline, qhull_options="QJ").vertices]
+    hull = _hull(outline)
     squared = ((hull[:, None] - hull[None]) ** 2).sum(axis=2)
     ends = hull[list(np.unravel_index(int(np.argmax(squared)), squared.shape))]
     return float(np.sqrt(squared.max())), ends
+
+
+def _hull(outline: np.ndarray) -> np.ndarray:
+    """The points of an outline that are corners of its convex hull."""
+    from scipy.spatial import ConvexHull
+
+    return outline[ConvexHull(outline, qhull_options="QJ").vertices]
 
 
 def _longest_run(outline: np.ndarray, along: np.ndarray) -> float:

@@ -131,11 +131,12 @@ def _those_after(config: Config, count: int) -> Config:
 def budget_line(config: Config, held_out: Optional[Config] = None) -> str:
     """What each network was given, in one line."""
     data, schedule, count = config.data, config.schedule, len(cases_of(config))
-    own = f"of which about {data.validation_share:.0%} set its operating point alone"
-    others = f"its operating point set on {held_out.data.cases} others" if held_out else own
+    point = f"of which about {data.validation_share:.0%} set its operating point alone"
+    if held_out:
+        point = f"its operating point set on {held_out.data.cases} others"
     return (
         f"Each network: {schedule.steps} steps of {schedule.batch} crops of {data.crop} x {data.crop} pixels "
-        f"of {config.preprocessing.pixel_mm} mm, width {config.network.width}, {count} cases, {others}.\n"
+        f"of {config.preprocessing.pixel_mm} mm, width {config.network.width}, {count} cases, {point}.\n"
     )
 
 
@@ -158,7 +159,7 @@ def _trained(config: Config, folder: Path) -> None:
 def _scores(
     folder: Path, tests: Sequence[HeldOut], keep: Path, held_out: Optional[Config]
 ) -> list[dict[str, Any]]:
-    """Figures of a trained run in each test; its level and peak are those of the best Dice in validation.
+    """Figures of a trained run in each test; level and peak are those of the best Dice on held-out cases.
 
     The average precision over the voxels needs neither: the level of few cases is a matter of chance.
     """

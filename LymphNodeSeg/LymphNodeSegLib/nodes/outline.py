@@ -147,6 +147,8 @@ def smooth_outlines(loops: Loops) -> list[np.ndarray]:
 
     Loops of similar length are fitted together.
     """
+    from scipy.spatial.distance import pdist
+
     outlines = [loops.points[a:b] for a, b in zip(loops.first[:-1].tolist(), loops.first[1:].tolist())]
     lengths = np.diff(loops.first)
     order = np.argsort(lengths, kind="stable")
@@ -156,14 +158,9 @@ def smooth_outlines(loops: Loops) -> list[np.ndarray]:
         batch, order = order[: min(size, _BATCH)], order[min(size, _BATCH) :]
         for number, curve in _fit(loops, batch):
             points = outlines[batch[number]]
-            if len(points) > FEW_POINTS or _width(curve) <= _width(points) + LONGER_PIXELS:
+            if len(points) > FEW_POINTS or pdist(curve).max() <= pdist(points).max() + LONGER_PIXELS:
                 outlines[batch[number]] = curve
     return outlines
-
-
-def _width(points: np.ndarray) -> float:
-    """The largest distance between two points."""
-    return float(np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=2).max()))
 
 
 def _fit(loops: Loops, batch: np.ndarray) -> list[tuple[int, np.ndarray]]:
