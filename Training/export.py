@@ -78,12 +78,17 @@ def calibrated(checkpoint: Path, held_out: Optional[Config] = None) -> Calibrate
     learner.load_state_dict(values["state_dict"])
     config = learner.config
     network = for_inference(learner.network)
-    own = split_by_patient(cases_of(config), config.data.validation_share, config.seed)[1]
-    validation = cases_of(held_out) if held_out else own[:CALIBRATION_CASES]
+    validation = cases_of(held_out) if held_out else _own_validation(config)
     logits, nodes, shapes = held_out_logits(network, validation, config)
     temperature, offset = fitted_scaling(logits, nodes)
     steps = int(values["global_step"])
     return Calibrated(learner, network, temperature, offset, steps, len(validation), logits, nodes, shapes)
+
+
+def _own_validation(config: Config) -> list[Case]:
+    """Cases of a run that it did not learn from; at most `CALIBRATION_CASES`."""
+    _, validation = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
+    return validation[:CALIBRATION_CASES]
 
 
 def export_model(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import torch
+from LymphNodeSegLib.images.image import Geometry, Image
 
-from Training.config import Config
-from Training.export import Calibrated, best_peak_of, best_point, fitted_scaling, reliability
+from Training.cases import AlignedDwi, write_case
+from Training.config import Config, Network
+from Training.export import Calibrated, best_peak_of, best_point, calibrated, fitted_scaling, reliability
 from Training.learning import Learner
+from Training.prepare import cache_folder
 
 
 def boastful_network(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,3 +80,20 @@ def test_a_node_drawn_as_a_ring_counts_whole() -> None:
     sure[0, 20:24, 2:7] = 0.98
     sure[0, 20:34, 20:30] = 0.8  # false, 140: more than the ring is worth, less than the node
     assert best_peak_of([(sure, truth)]) == 0.5
+
+
+def test_a_run_whose_cases_are_gone_is_calibrated_on_others(tmp_path: Path) -> None:
+    config = Config(network=Network(width=2, depth=2))
+    learner = Learner(replace(config, data=replace(config.data, cache=str(tmp_path / "gone"))).as_dict())
+    checkpoint = tmp_path / "last.ckpt"
+    values = {"hyper_parameters": dict(learner.hparams), "state_dict": learner.state_dict(), "global_step": 3}
+    torch.save(values, checkpoint)
+
+    others = replace(config, data=replace(config.data, cache=str(tmp_path), first_seed=5, cases=2))
+    signal = np.random.default_rng(0).normal(50, 9, (3, 20, 24)).astype(np.float32)
+    image, known = Image(signal, Geometry((24, 20, 3))), np.ones(signal.shape, dtype=bool)
+    for seed in (5, 6, 7):
+        folder, nodes = cache_folder(others) / f"phantom-{seed}", image.array > 60
+        variants = [AlignedDwi(image.array, known)]
+        write_case(folder, f"phantom-{seed}", image, variants, nodes, others.preprocessing)
+    assert calibrated(checkpoint, others).cases == 2
