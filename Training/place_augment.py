@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from .augment import exact, intensities, normal, turns, uniform
 
-NO_DWI, NO_ADC = 0.04, 0.4
+NO_DWI, NO_ADC = 0.04, 0.5
 """Shares of the places that are shown without a DWI, and without an ADC: departments differ."""
 DISPLACED_MM = 0.6
 """Standard deviation of the displacement of the DWI against the T2 that is added."""

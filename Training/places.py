@@ -10,7 +10,7 @@ import torch
 from LymphNodeSegLib.network.inference import Prepared
 from LymphNodeSegLib.network.model_file import Model
 from LymphNodeSegLib.network.runner import forward
-from LymphNodeSegLib.network.suspects import SIDE_PIXELS, SLICES, channels_of, cut, places_in
+from LymphNodeSegLib.network.suspects import SIDE_PIXELS, SLICES, Place, channels_of, cut, places_in
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
@@ -21,6 +21,12 @@ MARGIN_PIXELS = 36
 """Cut beyond what is shown, so that turning it brings in no repeated edge."""
 STRAY_PIXELS, STRAY_SLICES = 8.0, 1.0
 """How far from its middle a place is shown in training."""
+WRONG_SHARE, WRONG_POWER = 0.4, 0.75
+"""So many of the places are drawn the oftener, the more of them ERU-Net draws wrongly; the others evenly.
+
+An ovary or a loop of bowel that is taken for a node is one place of some twenty-five, and costs as much as
+ten small nodes.
+"""
 
 
 class SuspectCase:
@@ -34,6 +40,7 @@ class SuspectCase:
     Attributes:
         nodes: [k, j, i].
         places: See `suspects.places_in`.
+        odds: How likely each of them is where wrong ones are drawn the oftener; their sum is 1.
     """
 
     def __init__(self, case: Case, variant: int, first: Path) -> None:
@@ -42,6 +49,13 @@ class SuspectCase:
         self.patient, self.nodes = case.patient, case.nodes
         self.volumes = (case.t2, case.dwi[variant], case.known[variant], adc[variant], probability)
         self.places = places_in(probability.float().numpy())
+        odds = 1.0 + np.array([self._wrong(one) for one in self.places]) ** WRONG_POWER
+        self.odds = odds / odds.sum()
+
+    def _wrong(self, place: Place) -> float:
+        """How many voxels of a place ERU-Net draws wrongly, weighted by how sure it is."""
+        probability, nodes = (one[place.region].float().numpy() for one in (self.volumes[4], self.nodes))
+        return float(np.abs(probability - nodes)[place.mask].sum())
 
     def shown(self, start: Sequence[int], size: Sequence[int]) -> Tensor:
         """What the second look sees, the nodes, and where it may draw: [slices, channels, rows, columns]."""
@@ -116,7 +130,8 @@ class PlaceCrops(Dataset):
     def __getitem__(self, index: int) -> Tensor:
         chance = np.random.default_rng((self._seed, self._epoch, index))
         case = self._cases[chance.integers(len(self._cases))]
-        region = case.places[chance.integers(len(case.places))].region
+        odds = case.odds if chance.random() < WRONG_SHARE else None
+        region = case.places[chance.choice(len(case.places), p=odds)].region
         size = (SLICES, SIDE_PIXELS + MARGIN_PIXELS, SIDE_PIXELS + MARGIN_PIXELS)
         stray = (STRAY_SLICES, STRAY_PIXELS, STRAY_PIXELS)
         # A large suspect is shown from all over it, not from its middle alone.

@@ -90,6 +90,15 @@ def test_places_repeat_and_show_a_suspect(tmp_path: Path) -> None:
         assert drawn[:, 36:-36, 36:-36].any()  # near the middle
 
 
+def test_places_that_are_drawn_wrongly_come_more_often(tmp_path: Path) -> None:
+    case = suspect_case(tmp_path / "a")
+    crops = PlaceCrops([case], 300, seed=0, epoch=0)
+    middle = slice(crops[0].shape[-1] // 2 - 8, crops[0].shape[-1] // 2 + 8)
+    with_node = [bool(crops[n][:, 6, middle, middle].any()) for n in range(300)]
+    # Two of four are nodes, and the first look takes all four for nodes.
+    assert 0.25 < sum(with_node) / 300 < 0.45
+
+
 def test_augmentation_moves_what_is_seen_with_the_truth(tmp_path: Path) -> None:
     crops = PlaceCrops([suspect_case(tmp_path / "a")], 24, seed=0, epoch=0)
     places = torch.stack([crops[n] for n in range(24)])
