@@ -53,12 +53,15 @@ def second_look(
     config: ConfigOption = CONFIG,
     model: Annotated[str, typer.Option(help="The first look: name of a bundled model, or a file.")] = "",
     scores: Annotated[Optional[Path], typer.Option(help="JSON of `evaluate` to put into the card.")] = None,
+    start_from: Annotated[
+        str, typer.Option(help="Model, as for --model, whose second look a new training begins with.")
+    ] = "",
 ) -> None:
     """Train a second look on what a model suspects in the prepared cases; called again, it goes on."""
     from .config import read_config
     from .second import train_second_look
 
-    print(f"Trained: {train_second_look(model, read_config(config), out, scores)}")
+    print(f"Trained: {train_second_look(model, read_config(config), out, scores, start_from)}")
 
 
 @app.command()

@@ -30,10 +30,12 @@ from .place_augment import augmented_places
 from .places import PlaceCrops, SuspectCase, first_look
 from .prepare import cases_of
 from .train import trainer_of
-from .warm_start import read_checkpoint
+from .warm_start import read_checkpoint, start_second_look
 
 
-def train_second_look(model_name: str, config: Config, out: Path, scores: Optional[Path] = None) -> Path:
+def train_second_look(
+    model_name: str, config: Config, out: Path, scores: Optional[Path] = None, start_from: str = ""
+) -> Path:
     """Train a second look for a model, and write a model file that has both.
 
     Goes on from ``last.ckpt`` in `out` where that is; where it was finished, only the file is written again.
@@ -44,13 +46,14 @@ def train_second_look(model_name: str, config: Config, out: Path, scores: Option
         config: Where the cases are, how they are split, and `second_look`'s schedule.
         out: Folder for checkpoints, curves, and ``model.pt``.
         scores: JSON figures to put into the card.
+        start_from: Model, as `model_name`, whose second look a new training begins with.
 
     Returns:
         The model file.
 
     Raises:
-        InputError: there are too few cases, they were prepared for another model, or `out` holds another
-            training.
+        InputError: there are too few cases, they were prepared for another model, `out` holds another
+            training, or `start_from` has no such second look.
     """
     model = load_model(model_name, trust_unlisted=True)
     if model.preprocessing.pixel_mm != config.preprocessing.pixel_mm:
@@ -64,6 +67,8 @@ def train_second_look(model_name: str, config: Config, out: Path, scores: Option
     lightning.seed_everything(config.seed, workers=True)
     places, learner = PlaceData(config, model), SecondLearner(config.as_dict(), model.sha256)
     resume = last if last.exists() else None
+    if start_from and not resume:
+        start_second_look(learner.network, load_model(start_from, trust_unlisted=True), places.example())
     trainer_of(config.second_look, out).fit(learner, datamodule=places, ckpt_path=resume, weights_only=False)
     learner.load_state_dict(read_checkpoint(last)["state_dict"])
     export_second_look(learner, places, model, out / "model.pt")
@@ -101,6 +106,11 @@ class PlaceData(lightning.LightningDataModule):
             raise InputError(
                 f"Model '{model.name}' suspects nothing in the prepared cases: nothing to learn from."
             )
+
+    def example(self) -> Tensor:
+        """What the second look sees of the first batch, unchanged."""
+        pixel_mm = self._config.preprocessing.pixel_mm
+        return augmented_places(next(iter(self.train_dataloader())), pixel_mm, 0.0, torch.Generator())[0]
 
     def _loader(self, cases: Sequence[SuspectCase], steps: int, seed: int, epoch: int) -> DataLoader:
         schedule = self._config.second_look

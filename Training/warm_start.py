@@ -1,4 +1,4 @@
-"""A trained network as the start of another training: a checkpoint, or a bundled model.
+"""A trained network as the start of another training: a checkpoint, or a model file's first or second look.
 
 A model file holds a network whose normalization was folded into its convolutions. In training each one takes
 mean and deviation from the batch again; they are set so that on a given batch the network answers as it did.
@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from LymphNodeSegLib.errors import InputError
 from LymphNodeSegLib.network.model_file import Model, listed_models, load_model
+from LymphNodeSegLib.network.second_look import SecondLook
 from torch import Tensor, nn
 
 from .learning import Learner
@@ -30,7 +31,7 @@ def start_weights(learner: Learner, source: str, batch: Callable[[], Tensor]) ->
     """
     try:
         if source in {one.name for one in listed_models()}:
-            unfold(load_model(source), learner.network, batch())
+            unfold(load_model(source).network, learner.network, batch())
         else:
             learner.load_state_dict(read_checkpoint(Path(source))["state_dict"])
     except (RuntimeError, KeyError):
@@ -38,6 +39,27 @@ def start_weights(learner: Learner, source: str, batch: Callable[[], Tensor]) ->
             f"'{Path(source).name}' holds another network than the configuration names: "
             "width, depth, neighbors and fusion must be the same."
         ) from None
+
+
+def start_second_look(network: SecondLook, model: Model, batch: Tensor) -> None:
+    """Give a second look that is to be trained the weights of a trained one; its scaling is undone.
+
+    Args:
+        network: Gets them.
+        model: Whose second look it is.
+        batch: What a second look sees, [N, slices, channels, rows, columns], as this training shows it.
+
+    Raises:
+        InputError: the model has no second look, or one of another shape.
+    """
+    if model.second is None:
+        raise InputError(f"Model '{model.name}' has no second look to begin with.")
+    try:
+        unfold(model.second, network, batch)
+    except (RuntimeError, KeyError):
+        raise InputError(f"The second look of model '{model.name}' has another shape.") from None
+    network.temperature.fill_(1.0)  # type: ignore[operator]
+    network.offset.zero_()  # type: ignore[operator]
 
 
 def read_checkpoint(path: Path) -> dict:
@@ -52,18 +74,18 @@ def read_checkpoint(path: Path) -> dict:
         raise InputError(f"The checkpoint '{path.name}' is missing or damaged.") from None
 
 
-def unfold(model: Model, network: nn.Module, batch: Tensor) -> None:
+def unfold(trained: nn.Module, network: nn.Module, batch: Tensor) -> None:
     """Put the weights of a folded network into one that is to be trained.
 
     Args:
-        model: As `load_model` gives it.
+        trained: As `load_model` gives it.
         network: Of the same shape, its normalization not folded.
-        batch: Inputs [N, channels, H, W] on which, in training mode, both answer the same afterwards.
+        batch: Inputs on which, in training mode, both answer the same afterwards.
 
     Raises:
         RuntimeError: the networks differ in shape.
     """
-    folded = dict(model.network.state_dict())
+    folded = dict(trained.state_dict())
     norms = {name: one for name, one in network.named_modules() if isinstance(one, nn.BatchNorm2d)}
     biases = {name: folded.pop(name.replace("norm", "conv") + ".bias") for name in norms}
     own = {f"{name}.{key}" for name, one in norms.items() for key in one.state_dict()}

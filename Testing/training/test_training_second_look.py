@@ -232,7 +232,13 @@ def test_it_learns_what_the_first_look_cannot_know(tmp_path: Path) -> None:
     assert told["cases"] + told["calibration"]["cases"] == 8
     t2, dwi, nodes = patient(101)
     arguments = (t2, t2.with_array(dwi.array), dwi.known, model)
-    found = segment_image(*arguments, adc=t2.with_array(dwi.adc)).array > 0.5
+    adc = t2.with_array(dwi.adc)
+    found = segment_image(*arguments, adc=adc).array > 0.5
     assert np.count_nonzero(found & nodes) / np.count_nonzero(found | nodes) > 0.7
     first = segment_image(*arguments[:3], dataclasses.replace(model, second=None)).array > 0.5
     assert np.count_nonzero(first & nodes) / np.count_nonzero(first | nodes) < 0.6
+    short = dataclasses.replace(config, second_look=dataclasses.replace(config.second_look, steps=20))
+    again = train_second_look(str(tmp_path / "first.pt"), short, tmp_path / "again", start_from=str(file))
+    arguments = (*arguments[:3], load_model(str(again), trust_unlisted=True))
+    found = segment_image(*arguments, adc=adc).array > 0.5
+    assert np.count_nonzero(found & nodes) / np.count_nonzero(found | nodes) > 0.7
