@@ -7,9 +7,11 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from LymphNodeSegLib.images.image import Geometry
-from LymphNodeSegLib.phantom import cysts, details, fluid, make_phantom
+from LymphNodeSegLib.phantom import cysts, details, fluid, make_phantom, tumors
 from LymphNodeSegLib.phantom.anatomy import Body
+from LymphNodeSegLib.phantom.curves import rotation_from_degrees
 from LymphNodeSegLib.phantom.cysts import GEL, KERATIN, OLD_BLOOD, PUS
+from LymphNodeSegLib.phantom.female import Uterus
 from LymphNodeSegLib.phantom.fluid import fluid_signal
 from LymphNodeSegLib.phantom.frame import add_inner_muscles
 from LymphNodeSegLib.phantom.layers import Layer
@@ -26,6 +28,8 @@ BLADDER = np.array([0.0, -30.0, 30.0, 30.0, 25.0, 25.0])
 RECTUM = np.array([[0.0, 60, 100 - 10 * n, 12] for n in range(11)])
 CERVIX = np.array([0.0, 14.0, 12.0])
 PROSTATE = Ellipsoid((0, 2, -6), (26, 17, 21))
+CORPUS = Ellipsoid((2, -20, 45), (25, 18, 29), rotation_from_degrees(30, 0, 0))
+UTERUS = Uterus(CERVIX, CORPUS, Ellipsoid((2, -20, 47), (12, 4, 17), CORPUS.rotation))
 
 
 class Willing:
@@ -196,6 +200,43 @@ def test_cysts_and_knots_of_the_prostate_lie_in_it() -> None:
         assert len(body.layers) >= 3
         for layer in body.layers:
             assert depth(PROSTATE, middle(layer)) < 0.0
+
+
+def test_a_tumor_of_the_uterus_lies_in_it_and_nodes_keep_out_of_it() -> None:
+    for seed in range(6):
+        body = new_body(seed, willing=True)
+        tumors.add_female_tumors(body, UTERUS)
+        cancer, myoma, *ovarian = body.layers
+        assert depth(CORPUS, middle(cancer)) < 0.0
+        assert depth(CORPUS, middle(myoma)) < 0.0
+        assert len(ovarian) >= 2
+        for layer in ovarian:
+            assert any(depth(shape, middle(layer)) < grow for shape, grow in body.obstacles)
+
+
+def test_three_of_ten_women_have_a_cancer_of_the_endometrium_and_one_of_six_an_ovarian_tumor() -> None:
+    def add(body: Body) -> None:
+        tumors.add_female_tumors(body, UTERUS)
+
+    def in_the_cavity(layer: Layer) -> bool:
+        return (
+            layer.texture == tumors.LOOK
+            and depth(UTERUS.cavity, middle(layer)) < 0.0
+            and layer.rough_mm > 1.0
+        )
+
+    def beside(layer: Layer) -> bool:
+        return abs(middle(layer)[0]) > 26.0
+
+    assert share_with(add, in_the_cavity) == pytest.approx(0.3, abs=0.07)
+    assert share_with(add, beside) == pytest.approx(0.154, abs=0.06)
+
+
+def test_cancer_of_the_endometrium_is_as_bright_as_a_node_on_a_high_b() -> None:
+    """Tamai 2007: all were bright; mean ADC 0.88, of the endometrium 1.53."""
+    node, cancer = (signal_of(one, PROTOCOL).dwi[1] for one in (TISSUES["node"], tumors.CANCER))
+    assert cancer == pytest.approx(node, rel=0.15)
+    assert signal_of(tumors.LINING, PROTOCOL).dwi[1] > 0.6 * node
 
 
 def test_veins_wind_close_to_the_prostate_and_not_through_it() -> None:

@@ -35,13 +35,13 @@ def add_female_cysts(body: Body, cervix: np.ndarray) -> None:
     for _, s in SIDES:
         if rng.random() < 0.05:
             place = np.array([s * rng.uniform(11, 18), rng.uniform(-18, -2), rng.uniform(-68, -54)])
-            add_sac(body, _ball(body, place, 4, 14), _any_fluid(body), 0.8)
+            add_sac(body, round_mass(body, place, 4, 14), any_fluid(body), 0.8)
         if rng.random() < 0.03:
             place = np.array([s * rng.uniform(7, 11), rng.uniform(-8, 2), rng.uniform(-34, -10)])
-            add_sac(body, _ball(body, place, 3, 9), _any_fluid(body), 0.5)
+            add_sac(body, round_mass(body, place, 3, 9), any_fluid(body), 0.5)
         if rng.random() < 0.15:
             place = np.array([s * rng.uniform(26, 56), rng.uniform(-12, 34), rng.uniform(30, 70)])
-            add_sac(body, _ball(body, place, 5, 20), _any_fluid(body), rng.uniform(0.4, 1.4))
+            add_sac(body, round_mass(body, place, 5, 20), any_fluid(body), rng.uniform(0.4, 1.4))
         if rng.random() < 0.05:
             _add_hydrosalpinx(body, s)
         if rng.random() < 0.04:
@@ -57,14 +57,14 @@ def _add_hydrosalpinx(body: Body, s: float) -> None:
         (s * (26 + 3.5 * t), 10 + 9 * np.sin(t), 48 + 9 * np.cos(1.3 * t), radius * (0.6 + 0.1 * n))
         for n, t in enumerate(turns)
     ]
-    add_sac(body, Tube(smooth_path(body.jitter(points, 2.0), 7.0)), _any_fluid(body), 0.8)
+    add_sac(body, Tube(smooth_path(body.jitter(points, 2.0), 7.0)), any_fluid(body), 0.8)
 
 
 def _add_dermoid(body: Body, s: float) -> None:
     """Fat and keratin in one wall."""
     rng = body.rng
     center = np.array([s * rng.uniform(28, 50), rng.uniform(-5, 30), rng.uniform(36, 66)])
-    whole = _ball(body, center, 8, 24)
+    whole = round_mass(body, center, 8, 24)
     add_sac(body, whole, body.palette.signal("fat", 0.1), 1.0)
     shift = random_rotation(rng) @ (0.35 * whole.radii_mm)
     plug = Ellipsoid(center + shift, whole.radii_mm * rng.uniform(0.3, 0.55))
@@ -83,8 +83,8 @@ def add_male_cysts(body: Body, prostate: Ellipsoid) -> None:
     if rng.random() < 0.05:
         add_sac(
             body,
-            _ball(body, center + turn @ [0, 0.55 * radii[1], 0.6 * radii[2]], 2, 7),
-            _any_fluid(body),
+            round_mass(body, center + turn @ [0, 0.55 * radii[1], 0.6 * radii[2]], 2, 7),
+            any_fluid(body),
             0.4,
         )
     for _ in range(int(rng.integers(2, 12)) if rng.random() < 0.7 else 0):
@@ -113,20 +113,20 @@ def add_masses(body: Body, bladder: np.ndarray, rectum: np.ndarray) -> None:
         body.add(mass, "tumor", 0.1, late=True, rough_mm=1.2, soft_mm=1.0, texture=look)
     if rng.random() < 0.06:
         place = bladder[:3] + _direction(body) * 0.93 * bladder[3:]
-        body.add(_ball(body, place, 2.5, 10), "tumor", 0.1, rough_mm=0.8, soft_mm=0.6, texture=look)
+        body.add(round_mass(body, place, 2.5, 10), "tumor", 0.1, rough_mm=0.8, soft_mm=0.6, texture=look)
     if rng.random() < 0.05:
         place = bladder[:3] + _direction(body) * (bladder[3:] + 9)
-        add_sac(body, _ball(body, place, 4, 12), body.palette.signal("urine"), 1.2)
+        add_sac(body, round_mass(body, place, 4, 12), body.palette.signal("urine"), 1.2)
     bones = [(99, 18, 76), (66, 54, 66), (88, 14, 40), (91, 0, 0), (74, 32, 2), (20, 66, 80), (12, -55, -27)]
     for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.2 else 0):
         x, y, z = bones[rng.integers(len(bones))]
         place = np.array([rng.choice([-1, 1]) * x, y, z]) + rng.normal(0, 4, 3)
         kind = str(rng.choice(["tumor", "red_marrow", "follicle", "cortex"]))
         opacity = rng.uniform(0.4, 1.0)
-        body.add(_ball(body, place, 2, 9), kind, 0.2, soft_mm=1.0, rough_mm=0.8, opacity=opacity)
+        body.add(round_mass(body, place, 2, 9), kind, 0.2, soft_mm=1.0, rough_mm=0.8, opacity=opacity)
     if rng.random() < 0.06:
         place = (rng.choice([-1, 1]) * rng.uniform(6, 28), rng.uniform(20, 62), rng.uniform(-66, -30))
-        add_sac(body, _ball(body, place, 3, 10), body.palette.other(PUS), 1.4)
+        add_sac(body, round_mass(body, place, 3, 10), body.palette.other(PUS), 1.4)
     for _ in range(int(rng.integers(1, 3)) if rng.random() < 0.1 else 0):
         _add_under_skin(body)
 
@@ -146,7 +146,7 @@ def _add_under_skin(body: Body) -> None:
     add_sac(body, ball, body.palette.other(KERATIN) if rng.random() < 0.6 else fluid_signal(body), 0.5)
 
 
-def _any_fluid(body: Body) -> Signal:
+def any_fluid(body: Body) -> Signal:
     """Of a cyst: mostly clear, else with protein or old blood."""
     kind = body.rng.random()
     if kind < 0.6:
@@ -160,7 +160,7 @@ def _direction(body: Body) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _ball(body: Body, place: ArrayLike, smallest_mm: float, largest_mm: float) -> Ellipsoid:
+def round_mass(body: Body, place: ArrayLike, smallest_mm: float, largest_mm: float) -> Ellipsoid:
     """A roundish shape of a radius between two limits, small ones more often."""
     rng = body.rng
     radius = smallest_mm * (largest_mm / smallest_mm) ** rng.random()

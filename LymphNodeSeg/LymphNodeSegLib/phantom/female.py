@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .anatomy import SIDES, Body
@@ -10,28 +12,36 @@ from .layers import Texture
 from .shapes import Capsule, Ellipsoid, Tube, Union
 
 
-def add_female_organs(body: Body, bladder: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class Uterus:
+    """Where the uterus lies.
+
+    Attributes:
+        cervix: Center of the cervix, mm.
+        corpus: Outline of the corpus.
+        cavity: Outline of its endometrium.
+    """
+
+    cervix: np.ndarray
+    corpus: Ellipsoid
+    cavity: Ellipsoid
+
+
+def add_female_organs(body: Body, bladder: np.ndarray) -> Uterus:
     """All organs of a female pelvis but bladder and bowel.
 
     Args:
         body: The pelvis.
         bladder: Center and semi-axes of the bladder, six numbers in mm.
-
-    Returns:
-        Center of the cervix, mm.
     """
-    cervix = add_uterus(body, bladder)
+    uterus = add_uterus(body, bladder)
     for _, sign in SIDES:
         add_ovary(body, sign)
-    return cervix
+    return uterus
 
 
-def add_uterus(body: Body, bladder: np.ndarray) -> np.ndarray:
-    """Uterus with its zones, cervix, ligaments and vagina; now and then a myoma, a tumor, a tampon.
-
-    Returns:
-        Center of the cervix, mm.
-    """
+def add_uterus(body: Body, bladder: np.ndarray) -> Uterus:
+    """Uterus with its zones, cervix, ligaments and vagina; now and then a myoma, a tumor, a tampon."""
     rng = body.rng
     size = rng.uniform(0.72, 1.2)
     cervix = np.array([rng.normal(0, 3), 14 + rng.normal(0, 2), 12.0])
@@ -46,9 +56,10 @@ def add_uterus(body: Body, bladder: np.ndarray) -> np.ndarray:
     near = np.exp(-(((middle[1] - bladder[1]) / 30.0) ** 2))
     middle[2] = max(middle[2], near * (bladder[2] + bladder[5] + 14 * size))
     radii = np.array([25, 18, 29]) * size
-    corpus = Union(Ellipsoid(middle, radii, frame), Capsule(cervix, middle, 12.5 * size, 14 * size))
+    corpus = Ellipsoid(middle, radii, frame)
+    whole = Union(corpus, Capsule(cervix, middle, 12.5 * size, 14 * size))
     look = Texture(0.10, (7, 7, 7), streak_amount=-0.15, streak_width=0.15)
-    body.add(corpus, "myometrium", 0.05, texture=look, rough_mm=0.5, soft_mm=0.6)
+    body.add(whole, "myometrium", 0.05, texture=look, rough_mm=0.5, soft_mm=0.6)
     add_myomas(body, middle, radii, frame)
     thick = rng.uniform(1.5, 6.5)
     cavity = Ellipsoid(
@@ -67,7 +78,7 @@ def add_uterus(body: Body, bladder: np.ndarray) -> np.ndarray:
         body.add(Tube(smooth_path(round_ligament, 12.0)), "septum", rough_mm=0.4)
         back = np.array([[*cervix, 2.6], [s * 24, 36, 22, 2.2], [s * 24, 62, 36, 1.2]])
         body.add(Tube(smooth_path(back, 12.0)), "septum", rough_mm=0.6, opacity=0.7)
-    return cervix
+    return Uterus(cervix, corpus, cavity)
 
 
 def add_myomas(body: Body, middle: np.ndarray, radii: np.ndarray, frame: np.ndarray) -> None:

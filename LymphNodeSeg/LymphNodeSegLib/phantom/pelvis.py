@@ -26,6 +26,7 @@ from .mixtures import draw_scan, mixture_named
 from .scanner import displacement_on, scan_dwi, scan_t2
 from .tissues import Palette
 from .truth import TrueNode, label_nodes
+from .tumors import add_female_tumors
 from .vessels import add_vessels
 from .viscera import add_bladder, add_bowel, add_haze, add_mesentery, add_rectum
 from .warp import BodyWarp, EpiWarp
@@ -72,7 +73,7 @@ def make_phantom(
         seed: 0 or more.
         difficulty: "standard" or "hard", see `mixtures.MIXTURES`.
         plane: Acquisition plane of the T2, "axial" or "sagittal"; None draws one.
-        varied: With more of what patients have: fluid outside organs, cysts, masses, winding veins, bowel,
+        varied: With more of what patients have: fluid outside organs, cysts, tumors, winding veins, bowel,
             nodes that are drawn out. For training; the benchmark's phantoms are made without.
 
     Returns:
@@ -154,7 +155,7 @@ def build_body(
         add_sigmoid_and_loops(body)
     add_bowel(body)
     bladder = add_bladder(body, 6.0 if female else 16.0)
-    cervix = add_female_organs(body, bladder) if female else None
+    uterus = add_female_organs(body, bladder) if female else None
     prostate = None if female else add_male_organs(body)
     rectum = add_rectum(body)
     if varied:
@@ -164,8 +165,9 @@ def build_body(
         add_canal_fluid(body, female)
         add_fluid_at_bones(body)
         add_varices(body, slow_flow_share)
-        if cervix is not None:
-            add_female_cysts(body, cervix)
+        if uterus:
+            add_female_cysts(body, uterus.cervix)
+            add_female_tumors(body, uterus)
         if prostate:
             add_male_cysts(body, prostate)
             add_plexus_around(body, prostate, slow_flow_share)
