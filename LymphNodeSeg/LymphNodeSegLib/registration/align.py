@@ -22,6 +22,8 @@ STIFF, SOFT = 2.5e6, 5e5  # mm^4
 STEPS = 2  # linearizations before the other takes its turn
 ROUNDS = 2  # movement and distortion by turns
 FARTHEST_MM = 12.0
+NEAR_MM = 5.0  # where fat that is displaced farther may mislead
+BRIGHTEST_PERCENTILE = 99.0
 LEAST_JACOBIAN = 0.25
 
 
@@ -82,18 +84,26 @@ class Matcher:
         dwi = displaced(self._level.dwi, self._array_axis, self.space.values(coefficients))
         self.place(moved(self._level, dwi, self._both, self.rigid, steps, progress.fraction))
 
-    def best_shift(self) -> float:
-        """The displacement, voxels, by which the DWI as a whole fits best; 0 if that is not within reach."""
-        reach = max(1, min(int(FARTHEST_MM / self.spacing_mm), self._both.shape[self._array_axis] // 4))
+    def best_shift(self, farthest_mm: float) -> float:
+        """The displacement, voxels, by which the DWI as a whole fits best; 0 if that is not within reach.
+
+        The T2 is to explain the DWI, not the other way round: what is bright on the DWI decides, and not the
+        many faint edges of the fat that is left on it, which lie elsewhere by its chemical shift.
+
+        Args:
+            farthest_mm: How far to look.
+        """
+        reach = max(1, min(int(farthest_mm / self.spacing_mm), self._both.shape[self._array_axis] // 4))
         # Whole voxels only: between them interpolation averages noise away and would draw the shift there.
         # Every second column or row is enough.
         sparse: list[slice] = [slice(None)] * 3
         sparse[3 - self._array_axis] = slice(None, None, 2)
         t2, dwi, both = (one[tuple(sparse)] for one in (self._t2, self._level.dwi, self._both))
-        explained = Explained(t2, both)
+        if both.any():  # a full bladder would decide alone
+            dwi = np.minimum(dwi, np.percentile(dwi[both], BRIGHTEST_PERCENTILE))
         shifts = range(-reach, reach + 1)
         moving = (displaced(dwi, self._array_axis, np.array(shift, np.float32)) for shift in shifts)
-        costs = [explained.by(one).mismatch for one in moving]
+        costs = [Explained(one, both).left_by(t2) for one in moving]
         best = int(np.argmin(costs))
         if best in (0, 2 * reach):
             return 0.0
@@ -139,7 +149,9 @@ def find_rigid(t2: Image, dwi: Image, start: np.ndarray, far: bool, progress: Pr
     return matcher.rigid
 
 
-def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progress: Progress) -> Alignment:
+def find_distortion(
+    t2: Image, dwi: Image, rigid: np.ndarray, axis: int, shows_fat: bool, progress: Progress
+) -> Alignment:
     """The displacement along an axis of the DWI after a rigid movement, which is made better on the way.
 
     Args:
@@ -147,10 +159,12 @@ def find_distortion(t2: Image, dwi: Image, rigid: np.ndarray, axis: int, progres
         dwi: The DWI.
         rigid: 4x4 matrix from LPS points of the T2 to LPS points of the DWI, about right.
         axis: The axis of the DWI along which it may be displaced: 0, 1, 2 for i, j, k.
+        shows_fat: Whether the DWI shows what fat suppression has left: far shifts are not trusted then.
         progress: Told of the work done.
     """
     matcher = Matcher(t2, dwi, rigid, axis, FINE_MM)
-    found = np.full(matcher.space.shape, matcher.best_shift(), dtype=np.float32)
+    shift = matcher.best_shift(NEAR_MM if shows_fat else FARTHEST_MM)
+    found = np.full(matcher.space.shape, shift, dtype=np.float32)
     # The distortion comes first: it would be taken for movement.
     found = matcher.refined(found, STIFF, STEPS, Part(progress, 0.0, 0.2))
     found = matcher.refined(found, SOFT, STEPS, Part(progress, 0.2, 0.4))

@@ -56,20 +56,31 @@ class Explained:
         """How well `given`, the image that is moved, explains the other around every voxel."""
         if not self._inside.any():
             return LocalFit(np.zeros_like(self._share), np.zeros_like(self._share), 1.0)
-        known = self._share * given
-        sums = _windows(known, known * given, known * self._wanted)
-        mean, square, product = (total / self._count for total in sums)
-        variance = np.maximum(square - mean**2, 0.0)
-        covariance = product - self._mean * mean
-        slope = covariance / (variance + TINY_SHARE * self._usual(variance))
-        offset = self._mean - slope * mean
-        left = self._variance - 2.0 * slope * covariance + slope**2 * variance
+        slope, offset, left = self._fitted(given)
         per_voxel = self._weight / self._count
         # A voxel lies in many windows; each wants its own value there.
         first, second, third = _windows(per_voxel * slope, per_voxel * slope**2, per_voxel * slope * offset)
         pull = self._share * (first * self._wanted - second * given - third)
         mismatch = float((self._weight * left).sum() / self._share.sum())
         return LocalFit(pull, self._share * second, mismatch)
+
+    def left_by(self, given: np.ndarray) -> float:
+        """The part of the summed local variance that `given` does not explain: strong contrasts decide."""
+        if not self._inside.any():
+            return 1.0
+        _, _, left = self._fitted(given)
+        return float((self._share * left).sum() / ((self._share * self._variance).sum() + 1e-12))
+
+    def _fitted(self, given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Slope and offset around every voxel, and the variance that they leave."""
+        known = self._share * given
+        sums = _windows(known, known * given, known * self._wanted)
+        mean, square, product = (total / self._count for total in sums)
+        variance = np.maximum(square - mean**2, 0.0)
+        covariance = product - self._mean * mean
+        slope = covariance / (variance + TINY_SHARE * self._usual(variance))
+        left = self._variance - 2.0 * slope * covariance + slope**2 * variance
+        return slope, self._mean - slope * mean, left
 
     def _usual(self, values: np.ndarray) -> float:
         return float(np.median(values[self._inside][::SPARSE])) + 1e-12 if self._inside.any() else 1.0

@@ -64,7 +64,8 @@ def register(study: StudyImages, method: str = "deformable", progress: Progress 
     if method != "none":
         turned = better_turned(t2, guide, rigid)
     if method == "deformable" and not turned:
-        found += _deformable(judge, t2, guide, rigid, Part(progress, 0.25, 0.75))
+        shows_fat = any(guide is one for one in (study.dwi, *study.dwi_series))  # no difference was to be had
+        found += _deformable(judge, t2, guide, rigid, shows_fat, Part(progress, 0.25, 0.75))
     best = found[0] if turned else _best(found)
     verdict = _verdict(judge, found[0], best, method, turned)
     return _resampled(study, best.transform, verdict, Part(progress, 0.75, 1.0))
@@ -87,14 +88,14 @@ def _best_rigid(t2: Image, dwi: Image, begin: list[np.ndarray], far: bool, progr
 
 
 def _deformable(
-    judge: Judge, t2: Image, dwi: Image, rigid: np.ndarray, progress: Progress
+    judge: Judge, t2: Image, dwi: Image, rigid: np.ndarray, shows_fat: bool, progress: Progress
 ) -> list[Candidate]:
     """A candidate for each axis along which EPI may have displaced."""
     axes = phase_encoding_axes(dwi)
     found = []
     for number, axis in enumerate(axes):
         part = Part(progress, number / len(axes), (number + 1) / len(axes))
-        alignment = find_distortion(t2, dwi, rigid, axis, part)
+        alignment = find_distortion(t2, dwi, rigid, axis, shows_fat, part)
         spline = spline_transform(alignment.coefficients_mm, alignment.space, axis, alignment.grid)
         transform = compose(rigid_transform(alignment.rigid), spline)
         found.append(_candidate(judge, "deformable", transform))
