@@ -121,8 +121,10 @@ def test_one_b_value_without_a_map_is_not_drawn_far_by_its_fat() -> None:
     _, middle, highest = phantom.dwi_series
     found = register(StudyImages(phantom.t2, middle, (middle,)))
     assert errors_in_nodes_mm(phantom, displacement_on(found.transform, phantom.t2.geometry)) < 1.5
+    assert "look at the fit" in found.verdict.reason
     seen = register(StudyImages(phantom.t2, highest, (highest,), phantom.adc))
     assert errors_in_nodes_mm(phantom, displacement_on(seen.transform, phantom.t2.geometry)) < 0.8
+    assert "look at the fit" not in seen.verdict.reason
 
 
 def errors_in_nodes_mm(phantom: Phantom, displacement_lps_mm: np.ndarray) -> float:

@@ -58,16 +58,16 @@ def register(study: StudyImages, method: str = "deformable", progress: Progress 
     progress.fraction(0.05)
     found = [_candidate(judge, "none", compose())]
     turned, rigid = False, begin[0]
+    shows_fat = any(guide is one for one in (study.dwi, *study.dwi_series))  # no difference was to be had
     if method == "rigid" or not trusted:
         rigid = _best_rigid(t2, guide, begin, not trusted, Part(progress, 0.05, 0.25))
         found.append(_candidate(judge, "rigid", compose(rigid_transform(rigid))))
     if method != "none":
         turned = better_turned(t2, guide, rigid)
     if method == "deformable" and not turned:
-        shows_fat = any(guide is one for one in (study.dwi, *study.dwi_series))  # no difference was to be had
         found += _deformable(judge, t2, guide, rigid, shows_fat, Part(progress, 0.25, 0.75))
     best = found[0] if turned else _best(found)
-    verdict = _verdict(judge, found[0], best, method, turned)
+    verdict = _verdict(judge, found[0], best, method, turned, shows_fat)
     return _resampled(study, best.transform, verdict, Part(progress, 0.75, 1.0))
 
 
@@ -112,7 +112,9 @@ def _best(found: list[Candidate]) -> Candidate:
     return best
 
 
-def _verdict(judge: Judge, before: Candidate, after: Candidate, method: str, turned: bool) -> Verdict:
+def _verdict(
+    judge: Judge, before: Candidate, after: Candidate, method: str, turned: bool, shows_fat: bool
+) -> Verdict:
     moved = after is not before
     if turned:
         decision, reason = (
@@ -136,6 +138,8 @@ def _verdict(judge: Judge, before: Candidate, after: Candidate, method: str, tur
                 f"({after.method}) and fits the T2 better."
             ),
         )
+        if shows_fat:
+            reason += " One b-value without an ADC map may be drawn off by fat: look at the fit."
     regions = {}
     for name, part in judge.regions().items():
         first, last = judge.figures(before.seen, part), judge.figures(after.seen, part)
