@@ -73,7 +73,7 @@ def test_of_one_b_value_and_its_adc_the_guide_is_that_of_two(study) -> None:
     assert np.corrcoef(unknown.array[seen], wanted[seen])[0, 1] > 0.98
 
 
-def test_an_adc_that_is_no_number_or_lies_on_another_grid_guides_nothing(study) -> None:
+def test_an_adc_that_is_no_number_or_empty_or_on_another_grid_guides_nothing(study) -> None:
     one = with_adc(study, 800.0)
     holes = one.adc.array.copy()
     holes[0] = np.nan
@@ -85,6 +85,8 @@ def test_an_adc_that_is_no_number_or_lies_on_another_grid_guides_nothing(study) 
     )
     other = replace(one, adc=elsewhere)
     assert guide_of(other) is other.dwi
+    empty = replace(one, adc=one.adc.with_array(np.zeros_like(one.adc.array)))
+    assert guide_of(empty) is empty.dwi
 
 
 def test_what_does_not_diffuse_is_not_in_the_guide(study) -> None:

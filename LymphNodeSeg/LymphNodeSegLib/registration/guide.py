@@ -29,7 +29,9 @@ def guide_of(study: StudyImages) -> Image:
         if on_one_scale(low, high):
             return lowest.with_array(np.maximum(low - high, 0.0))
     if study.adc is not None and study.adc.geometry.is_close(study.dwi.geometry):
-        return _of_adc(study.dwi, study.adc)
+        guide = _of_adc(study.dwi, study.adc)
+        if guide.array.any():  # else the map is empty
+            return guide
     return lowest
 
 
