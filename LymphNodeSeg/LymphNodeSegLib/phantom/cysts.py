@@ -108,14 +108,14 @@ def add_masses(body: Body, bladder: np.ndarray, rectum: np.ndarray) -> None:
     look = Texture(0.1, (6, 6, 6))
     if rng.random() < 0.12:
         at = rectum[rng.integers(len(rectum) // 2)]
-        place = at[:3] + _direction(body) * 0.8 * at[3]
+        place = at[:3] + random_direction(body) * 0.8 * at[3]
         mass = Ellipsoid(place, rng.uniform(4, 14) * rng.uniform(0.7, 1.2, 3), random_rotation(rng))
         body.add(mass, "tumor", 0.1, late=True, rough_mm=1.2, soft_mm=1.0, texture=look)
     if rng.random() < 0.06:
-        place = bladder[:3] + _direction(body) * 0.93 * bladder[3:]
+        place = bladder[:3] + random_direction(body) * 0.93 * bladder[3:]
         body.add(round_mass(body, place, 2.5, 10), "tumor", 0.1, rough_mm=0.8, soft_mm=0.6, texture=look)
     if rng.random() < 0.05:
-        place = bladder[:3] + _direction(body) * (bladder[3:] + 9)
+        place = bladder[:3] + random_direction(body) * (bladder[3:] + 9)
         add_sac(body, round_mass(body, place, 4, 12), body.palette.signal("urine"), 1.2)
     bones = [(99, 18, 76), (66, 54, 66), (88, 14, 40), (91, 0, 0), (74, 32, 2), (20, 66, 80), (12, -55, -27)]
     for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.2 else 0):
@@ -154,7 +154,7 @@ def any_fluid(body: Body) -> Signal:
     return body.palette.other(GEL if kind < 0.8 else OLD_BLOOD)
 
 
-def _direction(body: Body) -> np.ndarray:
+def random_direction(body: Body) -> np.ndarray:
     """A unit vector at random."""
     vector = body.rng.normal(0, 1, 3)
     return vector / np.linalg.norm(vector)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .anatomy import SIDES, Body
 from .curves import random_rotation
-from .cysts import any_fluid, round_mass
+from .cysts import any_fluid, random_direction, round_mass
 from .female import Uterus
 from .fluid import add_sac
 from .layers import Texture
@@ -83,6 +83,5 @@ def _add_ovarian_tumor(body: Body, sign: float) -> None:
 
 def _within(body: Body, shape: Ellipsoid, share: float) -> np.ndarray:
     """A place at most so far from an ellipsoid's center, of the way to its surface."""
-    offset = body.rng.normal(0, 1, 3)
-    offset *= share * body.rng.random() / np.linalg.norm(offset)
+    offset = random_direction(body) * share * body.rng.random()
     return np.asarray(shape.center_mm + shape.rotation @ (offset * shape.radii_mm))

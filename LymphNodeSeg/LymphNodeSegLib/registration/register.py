@@ -38,7 +38,7 @@ class Candidate:
 def register(study: StudyImages, method: str = "deformable", progress: Progress = Silent()) -> Registration:  # noqa: B008
     """Brings every b-value and the ADC onto the T2 grid.
 
-    What guides it is made of the lowest and the highest b-value (`guide_of`); the transform found is applied
+    What guides it is made of two b-values, or of one and the ADC (`guide_of`); the transform found is applied
     once to each image. A step that does not make the DWI fit better is dropped.
 
     Args:
