@@ -11,6 +11,7 @@ from LymphNodeSegLib.registration.result import Registration
 STRAIGHT = np.eye(3)
 PHASE_AXIS = 0
 SHIFT_MM = np.array([1.5, -2.0, 0.0])
+FAT_SHIFT_MM = -13.0
 
 
 def signal(points: np.ndarray, contrast: int) -> np.ndarray:
@@ -75,6 +76,27 @@ def make_study(direction: np.ndarray, distorted: bool = True) -> StudyImages:
     return StudyImages(
         Image(np.abs(t2).astype(np.float32), t2_grid, Acquisition("T2")), high, (low, high), adc
     )
+
+
+def oblique() -> np.ndarray:
+    """A direction turned by 25 degrees about the first axis."""
+    angle = np.radians(25.0)
+    return np.array(
+        [[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]], dtype=float
+    )
+
+
+def with_dwi(study: StudyImages, *series: Image) -> StudyImages:
+    """The study with other b-values, the last of them chosen."""
+    return replace(study, dwi=series[-1], dwi_series=series)
+
+
+def with_displaced_fat(study: StudyImages) -> StudyImages:
+    """Fat `FAT_SHIFT_MM` off along the phase encoding, alike on every b-value."""
+    geometry = study.dwi.geometry
+    places = points_of(geometry) - FAT_SHIFT_MM * geometry.direction[:, PHASE_AXIS]
+    fat = 250.0 * np.clip(signal(places, 0) - 0.3, 0.0, 0.45).astype(np.float32)
+    return with_dwi(study, *(image.with_array(image.array + fat) for image in study.dwi_series))
 
 
 def errors_mm(

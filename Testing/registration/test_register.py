@@ -14,7 +14,7 @@ from LymphNodeSegLib.progress import Silent
 from LymphNodeSegLib.registration.register import register
 from LymphNodeSegLib.registration.transform import write_transform
 
-from Testing.registration.pelvis import STRAIGHT, errors_mm, make_study, points_of
+from Testing.registration.pelvis import STRAIGHT, errors_mm, make_study, oblique, points_of
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +87,7 @@ def test_rigid_and_none_do_as_they_say(study) -> None:
 
 
 def test_oblique_left_handed_grid_without_known_phase_encoding() -> None:
-    angle = np.radians(25.0)
-    turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
-    direction = turn @ np.diag([1.0, 1.0, -1.0])
+    direction = oblique() @ np.diag([1.0, 1.0, -1.0])
     study = make_study(direction)
     series = tuple(
         replace(image, acquisition=replace(image.acquisition, phase_encoding_lps=None))

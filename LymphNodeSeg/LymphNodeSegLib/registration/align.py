@@ -107,7 +107,7 @@ class Matcher:
         best = int(np.argmin(costs))
         if best in (0, 2 * reach):
             return 0.0
-        return best - reach + _vertex(*costs[best - 1 : best + 2])
+        return best - reach + vertex(*costs[best - 1 : best + 2])
 
     def refined(self, coefficients: np.ndarray, stiff: float, steps: int, progress: Progress) -> np.ndarray:
         """Coefficients of a better displacement, voxels."""
@@ -188,7 +188,7 @@ def _evened(channels: np.ndarray) -> np.ndarray:
     return np.asarray(correlate1d(channels, kernel, axis=0, mode="nearest"))
 
 
-def _vertex(low: float, middle: float, high: float) -> float:
+def vertex(low: float, middle: float, high: float) -> float:
     """Where the parabola through values at -1, 0 and 1 is lowest, within -1 to 1."""
     bend = low - 2.0 * middle + high
     return float(np.clip(0.5 * (low - high) / bend, -1.0, 1.0)) if bend > 0.0 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from ..images.image import Image, StudyImages
 from ..progress import Part, Progress, Silent
 from .align import find_distortion, find_rigid
 from .check import better_turned, check_images, coarse_similarity, starts
+from .fat import without_fat
 from .guide import guide_of
 from .quality import Figures, Judge, Seen
 from .resample import Resampler, displacement_on, unmoved
@@ -38,8 +40,9 @@ class Candidate:
 def register(study: StudyImages, method: str = "deformable", progress: Progress = Silent()) -> Registration:  # noqa: B008
     """Brings every b-value and the ADC onto the T2 grid.
 
-    What guides it is made of two b-values, or of one and the ADC (`guide_of`); the transform found is applied
-    once to each image. A step that does not make the DWI fit better is dropped.
+    What guides it is made of two b-values, or of one and the ADC (`guide_of`), or of one less the fat that is
+    left on it (`without_fat`); the transform found is applied once to each image. A step that does not make
+    the DWI fit better is dropped.
 
     Args:
         study: The images; the T2's grid is the grid of every result.
@@ -56,16 +59,24 @@ def register(study: StudyImages, method: str = "deformable", progress: Progress 
     begin = starts(t2, guide, judge.overlap)
     trusted = len(begin) == 1 and np.array_equal(begin[0], np.eye(4))
     progress.fraction(0.05)
+    guides, axes = [guide], phase_encoding_axes(guide)
+    shows_fat = any(guide is one for one in (study.dwi, *study.dwi_series))  # no difference was to be had
+    if shows_fat and trusted and method != "none":
+        water = without_fat(t2, guide, axes)
+        if water is not None:
+            guide, axes = water.image, [water.axis]
+            guides, judge = [*guides, guide], Judge(t2, guide)
     found = [_candidate(judge, "none", compose())]
     turned, rigid = False, begin[0]
-    shows_fat = any(guide is one for one in (study.dwi, *study.dwi_series))  # no difference was to be had
     if method == "rigid" or not trusted:
         rigid = _best_rigid(t2, guide, begin, not trusted, Part(progress, 0.05, 0.25))
         found.append(_candidate(judge, "rigid", compose(rigid_transform(rigid))))
     if method != "none":
-        turned = better_turned(t2, guide, rigid)
+        turned = all(
+            better_turned(t2, one, rigid) for one in guides
+        )  # with little water left, chance decides
     if method == "deformable" and not turned:
-        found += _deformable(judge, t2, guide, rigid, shows_fat, Part(progress, 0.25, 0.75))
+        found += _deformable(judge, t2, guide, axes, rigid, shows_fat, Part(progress, 0.25, 0.75))
     best = found[0] if turned else _best(found)
     verdict = _verdict(judge, found[0], best, method, turned, shows_fat)
     return _resampled(study, best.transform, verdict, Part(progress, 0.75, 1.0))
@@ -88,10 +99,15 @@ def _best_rigid(t2: Image, dwi: Image, begin: list[np.ndarray], far: bool, progr
 
 
 def _deformable(
-    judge: Judge, t2: Image, dwi: Image, rigid: np.ndarray, shows_fat: bool, progress: Progress
+    judge: Judge,
+    t2: Image,
+    dwi: Image,
+    axes: Sequence[int],
+    rigid: np.ndarray,
+    shows_fat: bool,
+    progress: Progress,
 ) -> list[Candidate]:
     """A candidate for each axis along which EPI may have displaced."""
-    axes = phase_encoding_axes(dwi)
     found = []
     for number, axis in enumerate(axes):
         part = Part(progress, number / len(axes), (number + 1) / len(axes))

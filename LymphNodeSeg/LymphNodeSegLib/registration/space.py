@@ -151,14 +151,18 @@ def floating(image: Image) -> SimpleITK.Image:
     return sitk.Cast(image.to_sitk(), sitk.sitkFloat32)
 
 
+def bright_of(image: Image) -> float:
+    """The value that few voxels of an image exceed; 1 if that is not above 0."""
+    step = max(1, image.array.size // 200_000)
+    bright = float(np.percentile(image.array.ravel()[::step], 99.0))
+    return bright if bright > 0.0 else 1.0
+
+
 def _bright_is_one(image: Image) -> SimpleITK.Image:
     """The image scaled so that its 99th percentile is 1, clipped to 0..1.5: nothing single sets the scale."""
     import SimpleITK as sitk
 
-    step = max(1, image.array.size // 200_000)
-    bright = float(np.percentile(image.array.ravel()[::step], 99.0))
-    scaled = floating(image) * (1.0 / bright if bright > 0.0 else 1.0)
-    return sitk.Clamp(scaled, sitk.sitkFloat32, 0.0, 1.5)
+    return sitk.Clamp(floating(image) * (1.0 / bright_of(image)), sitk.sitkFloat32, 0.0, 1.5)
 
 
 def _blurred(image: SimpleITK.Image, detail_mm: np.ndarray) -> SimpleITK.Image:
