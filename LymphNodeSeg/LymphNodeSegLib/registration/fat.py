@@ -80,15 +80,16 @@ def without_fat(t2: Image, dwi: Image, axes: Sequence[int]) -> Optional[Water]:
     coarse = _in_fat(level(t2, dwi, np.eye(4), MIDDLE_MM))
     if coarse.pure.sum() < LEAST_VOXELS:
         return None
-    prominence, shift_mm, axis = max((*best_shift(coarse, axis), axis) for axis in axes)
-    if prominence < PROMINENT:
+    found = [(*best_shift(coarse, axis), axis) for axis in axes]
+    explained, usual, shift_mm, axis = max(found)
+    if explained < PROMINENT * usual or not explained:
         return None
     fine = level(t2, dwi, np.eye(4), max(FINEST_MM, dwi.geometry.spacing_mm[axis]))
     return Water(_less(dwi, fine, not_water(_in_fat(fine), axis, shift_mm)), axis, shift_mm)
 
 
-def best_shift(seen: InFat, axis: int) -> tuple[float, float]:
-    """How many times as much as the usual shift the best one explains, and that shift in mm.
+def best_shift(seen: InFat, axis: int) -> tuple[float, float, float]:
+    """How much the best shift explains, how much the usual one, and the best one in mm.
 
     Args:
         seen: Where there is fat.
@@ -99,7 +100,7 @@ def best_shift(seen: InFat, axis: int) -> tuple[float, float]:
     count, mean = known[0] + np.float32(1e-4), known[1] / (known[0] + np.float32(1e-4))
 
     def explained(voxels: int) -> float:
-        """The variance in small windows that fat displaced so far explains, a mean."""
+        """The variance in small windows of pure fat that fat displaced so far explains, summed."""
         fat = seen.moved(axis, voxels * spacing_mm)
         sums = smoothed(np.stack([weight * fat, weight * fat**2, weight * fat * seen.dwi]), WINDOW_VOXELS)
         first, square, product = sums / count
@@ -108,11 +109,17 @@ def best_shift(seen: InFat, axis: int) -> tuple[float, float]:
         return float((weight * (2.0 * slope * covariance - slope**2 * variance)).sum())
 
     nearest, farthest = (int(mm / spacing_mm) for mm in (NEAREST_MM, FARTHEST_MM))
-    scores = {n: explained(n) for n in range(-farthest, farthest + 1) if abs(n) >= nearest}
-    best = max(scores, key=scores.__getitem__)
-    low, high = scores.get(best - 1), scores.get(best + 1)
-    off = 0.0 if low is None or high is None else vertex(-low, -scores[best], -high)
-    return scores[best] / max(float(np.median(list(scores.values()))), 1e-12), (best + off) * spacing_mm
+    shifts = [n for n in range(-farthest - 1, farthest + 2) if abs(n) >= nearest - 1]
+    scores = {n: explained(n) for n in shifts}
+    # What is best at the end of the range would be better beyond it.
+    inner = [n for n in shifts if nearest <= abs(n) <= farthest]
+    peaks = [n for n in inner if scores[n] > max(scores[n - 1], scores[n + 1])]
+    if not peaks:
+        return 0.0, 0.0, 0.0
+    best = max(peaks, key=scores.__getitem__)
+    off = vertex(-scores[best - 1], -scores[best], -scores[best + 1])
+    usual = float(np.median([scores[n] for n in inner]))
+    return scores[best], usual, (best + off) * spacing_mm
 
 
 def not_water(seen: InFat, axis: int, shift_mm: float) -> np.ndarray:
