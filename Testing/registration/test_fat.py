@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from LymphNodeSegLib.images.image import Geometry, Image, StudyImages
+from LymphNodeSegLib.images.image import StudyImages
 from LymphNodeSegLib.registration.fat import without_fat
 from LymphNodeSegLib.registration.register import register
 from LymphNodeSegLib.registration.space import binned
@@ -72,10 +74,5 @@ def test_without_fat_one_b_value_is_registered_as_well(study: StudyImages, direc
 def test_a_t2_without_fat_or_elsewhere_tells_nothing(study: StudyImages) -> None:
     image = study.dwi_series[0]
     assert without_fat(study.t2.with_array(np.zeros_like(study.t2.array)), image, [0, 1]) is None
-    far = Geometry(
-        study.t2.geometry.size_ijk,
-        (900.0, 900.0, 900.0),
-        study.t2.geometry.spacing_mm,
-        study.t2.geometry.direction_lps,
-    )
-    assert without_fat(Image(study.t2.array, far, study.t2.acquisition), image, [0, 1]) is None
+    far = replace(study.t2.geometry, origin_lps_mm=(900.0, 900.0, 900.0))
+    assert without_fat(replace(study.t2, geometry=far), image, [0, 1]) is None

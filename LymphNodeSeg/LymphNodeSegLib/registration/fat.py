@@ -14,7 +14,7 @@ from typing import Optional
 import numpy as np
 
 from ..images.image import Image
-from .align import MIDDLE_MM, vertex
+from .align import BRIGHTEST_PERCENTILE, MIDDLE_MM, vertex
 from .distortion import displaced
 from .separable import smoothed
 from .space import Level, binned, bright_of, level, sitk_grid
@@ -22,7 +22,7 @@ from .space import Level, binned, bright_of, level, sitk_grid
 NEAREST_MM, FARTHEST_MM = 6.0, 33.0
 PROMINENT = 2.0  # times as much as the usual shift explains
 FINEST_MM = 2.0
-DARK_PERCENTILE, BRIGHT_PERCENTILE = 30.0, 99.0
+DARK_PERCENTILE = 30.0
 GRAYS = 64  # of the histogram in which fat is the peak among what is bright
 PURE = 0.85  # share of fat from which a voxel holds nothing else
 FREE = 0.25  # share of displaced fat below which it shows the floor
@@ -96,8 +96,9 @@ def best_shift(seen: InFat, axis: int) -> tuple[float, float, float]:
         axis: 0 or 1 for i or j.
     """
     weight, spacing_mm = seen.pure, seen.spacing_mm[axis]
-    known = smoothed(np.stack([weight, weight * seen.dwi]), WINDOW_VOXELS)
-    count, mean = known[0] + np.float32(1e-4), known[1] / (known[0] + np.float32(1e-4))
+    count, total = smoothed(np.stack([weight, weight * seen.dwi]), WINDOW_VOXELS)
+    count = count + np.float32(1e-4)
+    mean = total / count
 
     def explained(voxels: int) -> float:
         """The variance in small windows of pure fat that fat displaced so far explains, summed."""
@@ -164,7 +165,7 @@ def _in_fat(here: Level) -> InFat:
     fat = np.clip((t2 - dark) / max(gray - dark, 1e-6), 0.0, 1.0) * body
     pure = (grey_erosion(fat, size=(1, 3, 3)) > PURE) & here.dwi_here
     # A bright vessel or bowel that has moved into the fat decides nothing.
-    dwi = np.minimum(here.dwi, np.percentile(here.dwi[both], BRIGHT_PERCENTILE))
+    dwi = np.minimum(here.dwi, np.percentile(here.dwi[both], BRIGHTEST_PERCENTILE))
     return InFat(here.grid.spacing_mm, dwi, fat.astype(np.float32), pure.astype(np.float32))
 
 

@@ -72,9 +72,8 @@ def register(study: StudyImages, method: str = "deformable", progress: Progress 
         rigid = _best_rigid(t2, guide, begin, not trusted, Part(progress, 0.05, 0.25))
         found.append(_candidate(judge, "rigid", compose(rigid_transform(rigid))))
     if method != "none":
-        turned = all(
-            better_turned(t2, one, rigid) for one in guides
-        )  # with little water left, chance decides
+        # With its fat, or with little water left, a DWI may seem turned by chance.
+        turned = all(better_turned(t2, one, rigid) for one in guides)
     if method == "deformable" and not turned:
         found += _deformable(judge, t2, guide, axes, rigid, shows_fat, Part(progress, 0.25, 0.75))
     best = found[0] if turned else _best(found)
