@@ -38,7 +38,7 @@ def augmented_places(
         known, measured = (known > 0.99).float(), (measured > 0.99).float()
         if share:
             known = known * (uniform(t2, chance, 0, 1) > NO_DWI * share).float()
-            measured = measured * known * (uniform(t2, chance, 0, 1) > NO_ADC * share).float()
+            measured = measured * known * (uniform(t2, chance, 0, 1) > NO_ADC).float()
             t2 = intensities(t2, share, chance, odd_share=0.15)
             dwi = intensities(dwi, share, chance)
             doubt = torch.exp(normal(first, chance, 0.15 * share))

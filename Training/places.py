@@ -10,8 +10,15 @@ import torch
 from LymphNodeSegLib.network.inference import Prepared
 from LymphNodeSegLib.network.model_file import Model
 from LymphNodeSegLib.network.runner import forward
-from LymphNodeSegLib.network.suspects import SIDE_PIXELS, SLICES, Place, channels_of, cut, places_in
-from torch import Tensor
+from LymphNodeSegLib.network.suspects import (
+    SIDE_PIXELS,
+    SLICES,
+    channels_of,
+    cut,
+    looked_again,
+    places_in,
+)
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
 
@@ -22,7 +29,7 @@ MARGIN_PIXELS = 36
 STRAY_PIXELS, STRAY_SLICES = 8.0, 1.0
 """How far from its middle a place is shown in training."""
 WRONG_SHARE, WRONG_POWER = 0.4, 0.75
-"""So many of the places are drawn the oftener, the more of them ERU-Net draws wrongly; the others evenly.
+"""So many of the places are drawn the oftener, the more of them is wrong so far; the others evenly.
 
 An ovary or a loop of bowel that is taken for a node is one place of some twenty-five, and costs as much as
 ten small nodes.
@@ -39,23 +46,39 @@ class SuspectCase:
 
     Attributes:
         nodes: [k, j, i].
+        file: See `first`.
         places: See `suspects.places_in`.
-        odds: How likely each of them is where wrong ones are drawn the oftener; their sum is 1.
+        odds: How likely each of them is where wrong ones are drawn the oftener; their sum is 1. At first
+            wrong is what ERU-Net has wrong, see `prefer`.
     """
 
     def __init__(self, case: Case, variant: int, first: Path) -> None:
         adc = torch.from_numpy(np.load(case.folder / "adc.npy", mmap_mode="c"))
         probability = torch.from_numpy(np.load(first, mmap_mode="c"))
-        self.patient, self.nodes = case.patient, case.nodes
+        self.patient, self.nodes, self.file = case.patient, case.nodes, first
         self.volumes = (case.t2, case.dwi[variant], case.known[variant], adc[variant], probability)
         self.places = places_in(probability.float().numpy())
-        odds = 1.0 + np.array([self._wrong(one) for one in self.places]) ** WRONG_POWER
+        self.prefer(self.wrong(probability))
+
+    def wrong(self, probability: Tensor) -> np.ndarray:
+        """How many voxels of each place a probability [k, j, i] has wrong, weighted by how sure it is."""
+        wrong = np.zeros(len(self.places))
+        for number, place in enumerate(self.places):
+            found, nodes = (one[place.region].float().numpy() for one in (probability, self.nodes))
+            wrong[number] = np.abs(found - nodes)[place.mask].sum()
+        return wrong
+
+    def prefer(self, wrong: np.ndarray) -> None:
+        """Let places be drawn the oftener, the more of them is wrong; see `WRONG_SHARE`."""
+        odds = 1.0 + wrong**WRONG_POWER
         self.odds = odds / odds.sum()
 
-    def _wrong(self, place: Place) -> float:
-        """How many voxels of a place ERU-Net draws wrongly, weighted by how sure it is."""
-        probability, nodes = (one[place.region].float().numpy() for one in (self.volumes[4], self.nodes))
-        return float(np.abs(probability - nodes)[place.mask].sum())
+    def answer(self, second: nn.Module, device: str, adc: bool = True) -> Tensor:
+        """Probability of the whole case after a second look, [k, j, i]; without the ADC if not `adc`."""
+        with torch.inference_mode():
+            t2, dwi, known, diffusion, first = (one.float() for one in self.volumes)
+            diffusion = diffusion if adc else torch.zeros_like(diffusion)
+            return looked_again((t2, dwi, known, diffusion), first, second, device)
 
     def shown(self, start: Sequence[int], size: Sequence[int]) -> Tensor:
         """What the second look sees, the nodes, and where it may draw: [slices, channels, rows, columns]."""
@@ -93,6 +116,27 @@ def first_look(case: Case, model: Model, device: str) -> list[SuspectCase]:
             part.rename(file)
         result.append(SuspectCase(case, variant, file))
     return result
+
+
+def prefer_what_is_wrong(case: SuspectCase, second: nn.Module, sha256: str, device: str) -> None:
+    """Let places be drawn by what a trained second look still has wrong, with the ADC and without.
+
+    What ERU-Net has wrong it has mostly learned to mend: a training that goes on from it learns from what is
+    left. How wrong each place is is kept in the case's folder.
+
+    Args:
+        case: Its odds are changed.
+        second: The trained second look.
+        sha256: Of its model file.
+        device: As `pick_device` gives it.
+    """
+    file = case.file.with_name(f"wrong-{sha256[:12]}-{case.file.name}")
+    if not file.exists():
+        answers = [case.answer(second, device, adc) for adc in (True, False)]
+        part = file.with_suffix(".part.npy")
+        np.save(part, np.mean([case.wrong(one) for one in answers], 0))
+        part.rename(file)
+    case.prefer(np.load(file))
 
 
 def _probability(case: Case, variant: int, model: Model, device: str) -> Tensor:

@@ -18,7 +18,6 @@ from LymphNodeSegLib.network.eru_net import for_inference
 from LymphNodeSegLib.network.inference import pick_device
 from LymphNodeSegLib.network.model_file import Model, load_model, save_model
 from LymphNodeSegLib.network.second_look import SecondLook
-from LymphNodeSegLib.network.suspects import looked_again
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -27,10 +26,10 @@ from .config import Config, config_of
 from .export import CALIBRATION_CASES, best_peak_of, fitted_scaling, reliability, with_scores
 from .learning import VALIDATION_STEPS, optimizer_of, step_chance, strength
 from .place_augment import augmented_places
-from .places import PlaceCrops, SuspectCase, first_look
+from .places import PlaceCrops, SuspectCase, first_look, prefer_what_is_wrong
 from .prepare import cases_of
 from .train import trainer_of
-from .warm_start import read_checkpoint, start_second_look
+from .warm_start import read_checkpoint, second_look_of, start_second_look
 
 
 def train_second_look(
@@ -65,10 +64,11 @@ def train_second_look(
     if last.exists() and read_checkpoint(last)["hyper_parameters"].get("first_look") != model.sha256:
         raise InputError(f"'{out.name}' holds the training of something else: choose another folder.")
     lightning.seed_everything(config.seed, workers=True)
-    places, learner = PlaceData(config, model), SecondLearner(config.as_dict(), model.sha256)
+    start = load_model(start_from, trust_unlisted=True) if start_from else None
+    places, learner = PlaceData(config, model, start), SecondLearner(config.as_dict(), model.sha256)
     resume = last if last.exists() else None
-    if start_from and not resume:
-        start_second_look(learner.network, load_model(start_from, trust_unlisted=True), places.example())
+    if start and not resume:
+        start_second_look(learner.network, start, places.example())
     trainer_of(config.second_look, out).fit(learner, datamodule=places, ckpt_path=resume, weights_only=False)
     learner.load_state_dict(read_checkpoint(last)["state_dict"])
     export_second_look(learner, places, model, out / "model.pt")
@@ -83,17 +83,20 @@ class PlaceData(lightning.LightningDataModule):
     Args:
         config: The run.
         model: Whose suspects they are.
+        start: Model whose second look the training begins with; what it has wrong is drawn the oftener.
 
     Raises:
-        InputError: there are too few prepared cases, or the model suspects nothing in them.
+        InputError: there are too few prepared cases, the model suspects nothing in them, or `start` has no
+            second look.
     """
 
-    def __init__(self, config: Config, model: Model) -> None:
+    def __init__(self, config: Config, model: Model, start: Optional[Model] = None) -> None:
         super().__init__()
         self._config, device = config, pick_device()
         sides = split_by_patient(cases_of(config), config.data.validation_share, config.seed)
         if not all(sides):
             raise InputError("Cases of at least two patients are needed: one is kept for validation.")
+        again = second_look_of(start) if start else None
         count, done = sum(map(len, sides)), 0
         suspects: list[list[SuspectCase]] = [[], []]
         for side, found in zip(sides, suspects):
@@ -102,6 +105,10 @@ class PlaceData(lightning.LightningDataModule):
                 done += 1
                 print(f"First look: {done} of {count}", flush=True)
         self.training, self.validation = suspects
+        if start and again:
+            for number, one in enumerate(self.training, start=1):
+                prefer_what_is_wrong(one, again, start.sha256, device)
+                print(f"What is still wrong: {number} of {len(self.training)}", flush=True)
         if not all(suspects):
             raise InputError(
                 f"Model '{model.name}' suspects nothing in the prepared cases: nothing to learn from."
@@ -200,7 +207,7 @@ def export_second_look(learner: SecondLearner, places: PlaceData, model: Model, 
         out: The model file (.pt).
     """
     second, held_out = for_inference(learner.network), places.validation[:CALIBRATION_CASES]
-    sure = [_whole(one, second) for one in held_out]
+    sure = [one.answer(second, pick_device()) for one in held_out]
     drawn = [one.drawn((0, 0, 0), one.nodes.shape) for one in held_out]
     logits = torch.cat([torch.logit(one[where], 1e-6) for one, where in zip(sure, drawn)])
     nodes = torch.cat([one.nodes[where].float() for one, where in zip(held_out, drawn)])
@@ -230,13 +237,6 @@ def export_second_look(learner: SecondLearner, places: PlaceData, model: Model, 
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     save_model(model.network, card, out, scaled_second_look(second, temperature, offset))
-
-
-def _whole(case: SuspectCase, second: nn.Module) -> Tensor:
-    """Probability of a whole case after the second look, [k, j, i]."""
-    with torch.inference_mode():
-        t2, dwi, known, adc, first = (one.float() for one in case.volumes)
-        return looked_again((t2, dwi, known, adc), first, second, pick_device())
 
 
 def scaled_second_look(second: nn.Module, temperature: float, offset: float) -> nn.Module:

@@ -52,14 +52,23 @@ def start_second_look(network: SecondLook, model: Model, batch: Tensor) -> None:
     Raises:
         InputError: the model has no second look, or one of another shape.
     """
-    if model.second is None:
-        raise InputError(f"Model '{model.name}' has no second look to begin with.")
     try:
-        unfold(model.second, network, batch)
+        unfold(second_look_of(model), network, batch)
     except (RuntimeError, KeyError):
         raise InputError(f"The second look of model '{model.name}' has another shape.") from None
     network.temperature.fill_(1.0)  # type: ignore[operator]
     network.offset.zero_()  # type: ignore[operator]
+
+
+def second_look_of(model: Model) -> nn.Module:
+    """A model's second look.
+
+    Raises:
+        InputError: it has none.
+    """
+    if model.second is None:
+        raise InputError(f"Model '{model.name}' has no second look to begin with.")
+    return model.second
 
 
 def read_checkpoint(path: Path) -> dict:

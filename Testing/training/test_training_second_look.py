@@ -22,7 +22,7 @@ from Training.cases import AlignedDwi, Case, write_case
 from Training.config import Config, Data, Schedule
 from Training.export import with_scores
 from Training.place_augment import augmented_places
-from Training.places import PlaceCrops, SuspectCase, first_look
+from Training.places import PlaceCrops, SuspectCase, first_look, prefer_what_is_wrong
 from Training.prepare import cache_folder
 from Training.second import PlaceData, loss_where_drawn, scaled_second_look, train_second_look
 
@@ -61,6 +61,10 @@ def patient(seed: int, adc: bool = True) -> tuple[Image, AlignedDwi, np.ndarray]
 def suspect_case(folder: Path, seed: int = 0) -> SuspectCase:
     t2, dwi, nodes = patient(seed)
     write_case(folder, folder.name, t2, [dwi], nodes, PREPROCESSING)
+    return suspect_case_again(folder)
+
+
+def suspect_case_again(folder: Path) -> SuspectCase:
     (case,) = first_look(Case(folder), MODEL, "cpu")
     return case
 
@@ -99,6 +103,27 @@ def test_places_that_are_drawn_wrongly_come_more_often(tmp_path: Path) -> None:
     assert 0.25 < sum(with_node) / 300 < 0.45
 
 
+class LowAdc(nn.Module):
+    """A second look that the ADC tells everything; without one it finds nothing."""
+
+    def forward(self, places: Tensor) -> Tensor:
+        adc, measured = places[:, :, 4], places[:, :, 5]
+        return torch.where((measured > 0) & (adc < 0.0) & (places[:, :, 3] > 0), 9.0, -9.0)
+
+
+def test_what_a_trained_second_look_still_draws_wrongly_comes_more_often(tmp_path: Path) -> None:
+    case = suspect_case(tmp_path / "a")
+    is_node = np.array([bool(case.nodes[one.region].any()) for one in case.places])
+    assert sorted(is_node) == [False, False, True, True]
+    assert case.odds[is_node].max() < case.odds[~is_node].min()  # the first look takes all four for nodes
+    prefer_what_is_wrong(case, LowAdc(), "1" * 64, "cpu")
+    assert case.odds[is_node].min() > 10 * case.odds[~is_node].max()  # which are missed without an ADC
+    assert case.odds.sum() == pytest.approx(1.0)
+    odds, again = case.odds, suspect_case_again(tmp_path / "a")
+    prefer_what_is_wrong(again, nn.Identity(), "1" * 64, "cpu")  # as it was kept: nothing is asked again
+    np.testing.assert_array_equal(again.odds, odds)
+
+
 def test_augmentation_moves_what_is_seen_with_the_truth(tmp_path: Path) -> None:
     crops = PlaceCrops([suspect_case(tmp_path / "a")], 24, seed=0, epoch=0)
     places = torch.stack([crops[n] for n in range(24)])
@@ -116,8 +141,10 @@ def test_augmentation_moves_what_is_seen_with_the_truth(tmp_path: Path) -> None:
     strong = [augmented_places(places, 0.8, 1.0, torch.Generator().manual_seed(5))[0] for _ in range(2)]
     assert torch.equal(*strong)
     assert torch.isfinite(strong[0]).all()
-    without = (strong[0][:, :, 5].flatten(1).amax(1) == 0).float().mean()
-    assert 0.0 < without < 0.8  # some are shown without an ADC
+    light = augmented_places(places, 0.8, 0.3, torch.Generator().manual_seed(5))[0]
+    for shown in (strong[0], light):
+        without = (shown[:, :, 5].flatten(1).amax(1) == 0).float().mean()
+        assert 0.3 < without < 0.8  # half of them are shown without an ADC, however lightly they are changed
     assert strong[0][:, :, 4][strong[0][:, :, 5] == 0].abs().max() == 0.0
 
 
