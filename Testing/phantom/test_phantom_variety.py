@@ -232,6 +232,26 @@ def test_three_of_ten_women_have_a_cancer_of_the_endometrium_and_one_of_six_an_o
     assert share_with(add, beside) == pytest.approx(0.154, abs=0.06)
 
 
+def test_four_of_ten_men_have_a_cancer_of_the_prostate_and_it_begins_in_it() -> None:
+    def add(body: Body) -> None:
+        tumors.add_prostate_cancer(body, PROSTATE)
+
+    assert share_with(add, lambda layer: depth(PROSTATE, middle(layer)) < 0.0) == pytest.approx(0.4, abs=0.07)
+    assert share_with(add, lambda layer: depth(PROSTATE, middle(layer)) > 1.0) == 0.0
+
+
+def test_nerves_are_brighter_on_a_high_b_in_half_of_the_patients() -> None:
+    usual, bright = (signal_of(one, PROTOCOL).dwi[1] for one in (TISSUES["nerve"], details.BRIGHT_NERVE))
+    assert bright > 1.5 * usual
+    bodies = [new_body(seed) for seed in range(300)]
+    for body in bodies:
+        details.vary_nerves(body)
+    thick = [body.nerve_scale for body in bodies if body.nerve is not None]
+    assert len(thick) / len(bodies) == pytest.approx(0.5, abs=0.09)
+    assert 0.8 <= min(thick) < 0.9
+    assert 1.6 < max(thick) <= 1.7
+
+
 def test_cancer_of_the_endometrium_is_as_bright_as_a_node_on_a_high_b() -> None:
     """Tamai 2007: all were bright; mean ADC 0.88, of the endometrium 1.53."""
     node, cancer = (signal_of(one, PROTOCOL).dwi[1] for one in (TISSUES["node"], tumors.CANCER))

@@ -56,6 +56,8 @@ class Body:
         narrow_mm: By how much the muscles of the side walls reach farther inwards.
         long_share: Of the nodes, how many are drawn out; fewer find room.
         pressed_share: Of the nodes, how many may lie against vessels and muscles.
+        nerve: Signal of the nerves; None: that of the tissue.
+        nerve_scale: How much thicker than usual they are.
     """
 
     def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
@@ -67,6 +69,8 @@ class Body:
         self.vessels: list[Vessel] = []
         self.gas: list[np.ndarray] = []
         self.narrow_mm, self.long_share, self.pressed_share = 0.0, 0.0, 0.0
+        self.nerve: Optional[Signal] = None
+        self.nerve_scale = 1.0
         self._late: list[Layer] = []
 
     def add(

@@ -1,4 +1,4 @@
-"""More bowel, ureters, folds of the rectum and winding veins; part of a varied pelvis."""
+"""More bowel, ureters, folds of the rectum, winding veins and bright nerves; part of a varied pelvis."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import numpy as np
 from .anatomy import SIDES, Body, mirrored
 from .curves import smooth_path
 from .shapes import Ellipsoid, Tube
+from .tissues import Tissue
 from .vessels import vein_signal
 from .viscera import add_loop
+
+# On DWI nerves stand out, which neurography lives on (Takahara T et al., Radiology 249:653, 2008); the
+# numbers are assumptions.
+BRIGHT_NERVE = Tissue(1100, 85, 1.05, density=0.95, t2_spread=0.2, adc_spread=0.2, fat=0.05)
 
 
 def add_sigmoid_and_loops(body: Body) -> None:
@@ -94,3 +99,10 @@ def add_varices(body: Body, slow_flow_share: float) -> None:
         for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.4 else 0):
             place = (s * rng.uniform(30, 48), rng.uniform(0, 40), rng.uniform(-10, 20))
             body.add(Ellipsoid(place, np.full(3, rng.uniform(0.9, 2.2))), "cortex", soft_mm=0.3)
+
+
+def vary_nerves(body: Body) -> None:
+    """Nerves bright on high b-values, and thinner or thicker ones, in half of the patients."""
+    rng = body.rng
+    if rng.random() < 0.5:
+        body.nerve, body.nerve_scale = body.palette.other(BRIGHT_NERVE), rng.uniform(0.8, 1.7)

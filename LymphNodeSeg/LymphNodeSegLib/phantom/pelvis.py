@@ -16,6 +16,7 @@ from .details import (
     add_sigmoid_and_loops,
     add_ureters,
     add_varices,
+    vary_nerves,
 )
 from .female import add_female_organs
 from .fluid import add_canal_fluid, add_edema, add_fluid_at_bones, add_fluid_beneath
@@ -23,10 +24,11 @@ from .frame import add_frame
 from .lymph_nodes import LONG_SHARE, PRESSED_SHARE, node_layers, place_nodes
 from .male import add_male_organs
 from .mixtures import draw_scan, mixture_named
+from .planes import combined_planes
 from .scanner import displacement_on, scan_dwi, scan_t2
 from .tissues import Palette
 from .truth import TrueNode, label_nodes
-from .tumors import add_female_tumors
+from .tumors import add_female_tumors, add_prostate_cancer
 from .vessels import add_vessels
 from .viscera import add_bladder, add_bowel, add_haze, add_mesentery, add_rectum
 from .warp import BodyWarp, EpiWarp
@@ -74,7 +76,8 @@ def make_phantom(
         difficulty: "standard" or "hard", see `mixtures.MIXTURES`.
         plane: Acquisition plane of the T2, "axial" or "sagittal"; None draws one.
         varied: With more of what patients have: fluid outside organs, cysts, tumors, winding veins, bowel,
-            nodes that are drawn out. For training; the benchmark's phantoms are made without.
+            bright nerves, nodes that are drawn out; the DWI in a plane of its own. For training; the
+            benchmark's phantoms are made without.
 
     Returns:
         Images and truth.
@@ -85,6 +88,8 @@ def make_phantom(
     mixture = mixture_named(difficulty)
     rng = np.random.default_rng([seed, sorted(("standard", "hard")).index(difficulty)])
     scan = draw_scan(rng, plane)
+    if varied:  # drawn from another source: the pelvis stays the same
+        scan = combined_planes(np.random.default_rng([seed, 2]), scan, any_plane=plane is None)
     spread = rng.uniform(0.1, 0.45) if rng.random() < mixture.random_contrast_share else 0.0
     female = bool(rng.random() < 0.6)
     palette, slow_flow = Palette(rng, scan.protocol, spread), rng.uniform(*mixture.slow_flow)
@@ -170,7 +175,9 @@ def build_body(
             add_female_tumors(body, uterus)
         if prostate:
             add_male_cysts(body, prostate)
+            add_prostate_cancer(body, prostate)
             add_plexus_around(body, prostate, slow_flow_share)
+        vary_nerves(body)
     add_vessels(body, slow_flow_share)
     body.finish()
     return body

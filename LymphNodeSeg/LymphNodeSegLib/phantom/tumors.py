@@ -1,4 +1,4 @@
-"""Tumors of uterus and ovaries, and an endometrium like one: bright on a high b-value, and no lymph nodes.
+"""Tumors of uterus, ovaries and prostate, an endometrium like one: bright on a high b-value, no lymph nodes.
 
 Whoever has lymph nodes looked for often has such a tumor. Part of a varied pelvis.
 """
@@ -16,12 +16,13 @@ from .layers import Texture
 from .shapes import Ellipsoid
 from .tissues import Tissue
 
-# ADC of cancers of the endometrium: 0.88 +- 0.16 (Tamai K et al., J Magn Reson Imaging 26:682, 2007). The
-# others are assumptions: from a fibroma to a carcinoma of the ovary; a myoma rich in cells; an endometrium on
-# any day of the cycle.
+# ADC of cancers of the endometrium: 0.88 +- 0.16 (Tamai K et al., J Magn Reson Imaging 26:682, 2007), of the
+# prostate: 0.94 to 1.30 by grade (Hambrock T et al., Radiology 259:453, 2011). The others are assumptions:
+# from a fibroma to a carcinoma of the ovary; a myoma rich in cells; an endometrium on any day of the cycle.
 CANCER = Tissue(1450, 92, 0.88, t2_spread=0.2, adc_spread=0.15)
 OVARIAN = Tissue(1400, 85, 1.0, t2_spread=0.3, adc_spread=0.22)
 CELLULAR_MYOMA = Tissue(1400, 80, 1.0, t2_spread=0.2, adc_spread=0.12)
+PROSTATE_CANCER = Tissue(1400, 74, 0.95, t2_spread=0.15, adc_spread=0.18)
 LINING = Tissue(1500, 125, 1.15, t2_spread=0.25, adc_spread=0.2)
 LOOK = Texture(0.1, (6, 6, 6))
 
@@ -79,6 +80,28 @@ def _add_ovarian_tumor(body: Body, sign: float) -> None:
         solid = Ellipsoid(_within(body, whole, 0.6), radii, random_rotation(rng))
     signal = body.palette.other(OVARIAN)
     body.add(solid, "tumor", signal=signal, rough_mm=0.8, soft_mm=0.6, texture=LOOK)
+
+
+def add_prostate_cancer(body: Body, prostate: Ellipsoid) -> None:
+    """One or two foci in four of ten, some of them sharply outlined, or beyond the capsule.
+
+    Args:
+        body: The pelvis.
+        prostate: Its outline.
+    """
+    rng = body.rng
+    for _ in range(int(rng.integers(1, 3)) if rng.random() < 0.4 else 0):
+        focus = round_mass(body, _within(body, prostate, 0.85), 3, 14)
+        signal = body.palette.other(PROSTATE_CANCER)
+        body.add(
+            focus,
+            "tumor",
+            signal=signal,
+            rough_mm=1.0,
+            soft_mm=rng.uniform(0.3, 2.0),
+            texture=LOOK,
+            obstacle=False,
+        )
 
 
 def _within(body: Body, shape: Ellipsoid, share: float) -> np.ndarray:

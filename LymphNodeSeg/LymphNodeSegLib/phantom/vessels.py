@@ -142,7 +142,7 @@ def add_plexus(body: Body, s: float) -> None:
 def add_nerves(body: Body, s: float) -> None:
     """Sacral roots with ganglia, sciatic, femoral and obturator nerve of one side."""
     goal = (52, 66, 32)
-    signal = body.palette.signal("nerve", 0.05)
+    signal = body.nerve or body.palette.signal("nerve", 0.05)
     for x, y, z in ((22, 42, 102), (19, 62, 78), (15, 76, 54)):
         middle = ((x + goal[0]) / 2 + 3, (y + goal[1]) / 2, (z + goal[2]) / 2, 2.6)
         points = [(x, y + 8, z, 2.2), (x + 6, y - 4, z - 8, 2.4), middle, (*goal, 2.8)]
@@ -150,5 +150,6 @@ def add_nerves(body: Body, s: float) -> None:
         body.add(tube, "nerve", signal=signal, rough_mm=0.3)
         body.add(Ellipsoid((s * x, y + 7, z), (3.2, 4.5, 3.2)), "ganglion", variation=0.1)
     for line in NERVES.values():
-        tube = Tube(body.path(mirrored(line, s), 1.5))
-        body.add(tube, "nerve", signal=signal, rough_mm=0.3)
+        path = body.path(mirrored(line, s), 1.5)
+        path[:, 3] *= body.nerve_scale
+        body.add(Tube(path), "nerve", signal=signal, rough_mm=0.3)
