@@ -210,6 +210,22 @@ def test_pairs() -> None:
         check_pair(t2, image_at(0.0, 1), image_at(0.0, 1))
 
 
+def test_a_dwi_in_another_plane_is_told_and_a_tilted_one_is_not() -> None:
+    def tilted(degrees: float) -> Image:
+        """A cube about the origin, turned about the patient's left-right axis."""
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        direction = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+        x, y, z = direction @ [-11.5, -11.5, -11.5]
+        cube = Geometry((24, 24, 24), (x, y, z), (1.0, 1.0, 1.0), tuple(direction.ravel()))
+        return Image(np.random.default_rng(int(degrees)).uniform(0, 9, (24, 24, 24)), cube)
+
+    assert check_pair(tilted(0), tilted(25)) == ()
+    assert check_pair(tilted(0), tilted(180)) == ()  # from above downwards
+    (warning,) = check_pair(tilted(0), tilted(90))
+    assert "T2 is axial and the DWI coronal" in warning
+    assert "Choose a T2 in the plane of the DWI" in warning
+
+
 def test_pairs_of_other_frames_and_studies() -> None:
     def image(seed: int, **known: str) -> Image:
         return replace(image_at(0.0, seed), acquisition=Acquisition(**known))

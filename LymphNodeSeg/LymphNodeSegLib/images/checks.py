@@ -13,6 +13,8 @@ from .image import Geometry, Image
 SAMPLES_PER_AXIS = 20
 LABELS_AT_MOST = 32
 SMALL_OVERLAP = 0.6
+SAME_PLANE_DEGREES = 35.0
+"""Slices tilted against each other by less are still seen alike: short-axis and straight axial ones."""
 
 
 @lru_cache(maxsize=1024)
@@ -81,6 +83,12 @@ def check_pair(t2: Image, dwi: Image, adc: Optional[Image] = None) -> tuple[str,
     if common < SMALL_OVERLAP:
         warnings.append(
             f"The DWI covers only {100 * common:.0f} % of the T2: nodes outside it cannot be found."
+        )
+    cosine = abs(float(t2.geometry.normal_lps @ dwi.geometry.normal_lps))
+    if cosine < np.cos(np.radians(SAME_PLANE_DEGREES)):
+        warnings.append(
+            f"The T2 is {t2.geometry.plane} and the DWI {dwi.geometry.plane}: many nodes may be missed. "
+            "Choose a T2 in the plane of the DWI where there is one."
         )
     frames = (t2.acquisition.frame_of_reference_uid, dwi.acquisition.frame_of_reference_uid)
     if all(frames) and frames[0] != frames[1]:
