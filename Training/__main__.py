@@ -97,12 +97,15 @@ def evaluate(
     ] = None,
     varied: Annotated[bool, typer.Option(help="Phantoms that show more than the benchmark's.")] = False,
     adc: Annotated[bool, typer.Option(help="Whether the studies have an ADC map.")] = True,
+    seeds: Annotated[
+        str, typer.Option(help="Phantoms, separated by commas, in place of --first-seed and --cases.")
+    ] = "",
 ) -> None:
     """Run the whole road on phantoms that were never trained on and compare with their truth."""
     from .evaluate import evaluate_phantoms
 
-    seeds = range(first_seed, first_seed + cases)
-    evaluate_phantoms(model, seeds, difficulty, registration, out, jobs, keep, varied, adc)
+    wanted = [int(one) for one in seeds.split(",")] if seeds else range(first_seed, first_seed + cases)
+    evaluate_phantoms(model, wanted, difficulty, registration, out, jobs, keep, varied, adc)
 
 
 @app.command()
