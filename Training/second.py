@@ -105,14 +105,14 @@ class PlaceData(lightning.LightningDataModule):
                 done += 1
                 print(f"First look: {done} of {count}", flush=True)
         self.training, self.validation = suspects
-        if start and again:
-            for number, one in enumerate(self.training, start=1):
-                prefer_what_is_wrong(one, again, start.sha256, device)
-                print(f"What is still wrong: {number} of {len(self.training)}", flush=True)
         if not all(suspects):
             raise InputError(
                 f"Model '{model.name}' suspects nothing in the prepared cases: nothing to learn from."
             )
+        if start and again:
+            for number, one in enumerate(self.training, start=1):
+                prefer_what_is_wrong(one, again, start.sha256, device)
+                print(f"What is still wrong: {number} of {len(self.training)}", flush=True)
 
     def example(self) -> Tensor:
         """What the second look sees of the first batch, unchanged."""
